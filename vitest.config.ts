@@ -1,0 +1,40 @@
+// Test layers as projects: `unit` stands beside the code and needs nothing; the others need root and a real kernel or cluster.
+import { defineConfig } from 'vitest/config';
+
+const rooms = '{agent,cluster,cni,csi,deviceplugin,kit,kubelet,linux,protos,scripts}';
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: [`${rooms}/**/*.test.ts`, 'test/bench/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'kernel',
+          include: ['test/kernel/**/*.test.ts', 'test/kubelet/**/*.test.ts'],
+          testTimeout: 60_000,
+          // They share one kernel: a mount namespace made by one would hold the loop devices of another.
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 1_200_000,
+        },
+      },
+      {
+        // One cluster serves the whole run, so its files run one after another in the order of their names.
+        test: {
+          name: 'cluster',
+          globalSetup: ['test/cluster/setup.ts'],
+          include: ['test/cluster/**/*.test.ts', 'test/faults/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 1_800_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
