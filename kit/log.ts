@@ -1,0 +1,21 @@
+/** The log: one JSON object a line (pino). Rooms receive a child logger; nothing else in Berth writes logs. */
+import { pino } from 'pino';
+import type { DestinationStream, Logger } from 'pino';
+
+export type { Logger } from 'pino';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Keys whose values are never written, at any depth that gRPC requests of the three plugins have. */
+const secretKeys = ['secrets', 'volume_context["csi.storage.k8s.io/serviceAccount.tokens"]'];
+
+/** A logger that writes to `destination` (default: standard error), with the time as ISO 8601 and level names as words. */
+export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
+  const options = {
+    level,
+    base: null,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: { paths: secretKeys.flatMap((key) => [key, `*.${key}`]), censor: '[secret]' },
+  };
+  return pino(options, destination ?? pino.destination({ fd: 2, sync: true }));
+}
