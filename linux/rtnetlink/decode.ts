@@ -1,0 +1,70 @@
+/** Entries of the kernel's listings as state, with the codecs (and nothing else) of the npm package `netlink`. */
+import { RouteProtocol } from 'netlink/dist/rt/gen_structs.js';
+import {
+  parseAddressMessage,
+  parseLinkMessage,
+  parseNeighborMessage,
+  parseRouteMessage,
+} from 'netlink/dist/rt/structs.js';
+import { parseAttributes } from 'netlink/dist/structs.js';
+import { addressText } from '../ipaddress.ts';
+import { infoKind, mainTable } from './encode.ts';
+import type { AddressState, LinkState, NeighbourState, RouteState } from './rtnetlink.ts';
+
+const inet6 = 10; // AF_INET6
+const staticRoute: number = RouteProtocol.STATIC;
+
+function macText(bytes: Buffer | undefined): string {
+  return bytes === undefined ? '' : (bytes.toString('hex').match(/../g) ?? []).join(':');
+}
+
+export function decodeLink(payload: Buffer): LinkState {
+  const { data, attrs } = parseLinkMessage(payload);
+  let kind = '';
+  if (attrs.linkinfo !== undefined)
+    parseAttributes(attrs.linkinfo, (item) => {
+      if (item.type === infoKind) kind = item.data.toString('utf8').replace(/\0.*$/s, '');
+    });
+  return {
+    index: data.index ?? 0,
+    name: attrs.ifname ?? '',
+    mac: macText(attrs.address),
+    mtu: attrs.mtu ?? 0,
+    group: attrs.group ?? 0,
+    alias: attrs.ifalias ?? '',
+    up: data.flags?.up === true,
+    kind,
+  };
+}
+
+export function decodeAddress(payload: Buffer): AddressState | undefined {
+  const { data, attrs } = parseAddressMessage(payload);
+  // IFA_LOCAL is ours; IFA_ADDRESS is the peer's on a point-to-point link.
+  const address = addressText(attrs.local ?? attrs.address);
+  if (address === undefined) return undefined;
+  return { index: data.index ?? 0, address: `${address}/${data.prefixlen ?? 0}`, global: (data.scope ?? 0) === 0 };
+}
+
+export function decodeRoute(payload: Buffer): RouteState | undefined {
+  const { data, attrs } = parseRouteMessage(payload);
+  if ((attrs.table ?? data.table) !== mainTable || data.type !== 'UNICAST' || attrs.oif === undefined) return undefined;
+  const via = addressText(attrs.gateway);
+  const source = addressText(attrs.prefsrc);
+  // The codec gives a name to those it knows.
+  const protocol: number = typeof data.protocol === 'string' ? RouteProtocol[data.protocol] : (data.protocol ?? 0);
+  return {
+    index: attrs.oif,
+    destination: `${addressText(attrs.dst) ?? (data.family === inet6 ? '::' : '0.0.0.0')}/${data.dstLen ?? 0}`,
+    ...(via === undefined ? {} : { via }),
+    ...(source === undefined ? {} : { source }),
+    ...(protocol === staticRoute ? {} : { protocol }),
+    metric: attrs.priority ?? 0,
+  };
+}
+
+export function decodeNeighbour(payload: Buffer): NeighbourState | undefined {
+  const { data, attrs } = parseNeighborMessage(payload);
+  const address = addressText(attrs.dst);
+  if (address === undefined || data.state?.permanent !== true) return undefined;
+  return { index: data.ifindex ?? 0, address, mac: macText(attrs.lladdr) };
+}

@@ -1,0 +1,193 @@
+/** What Berth asks of rtnetlink: the requests, what can be listed, and the interface that the kernel and the fake share. */
+import type { Family } from '../ipaddress.ts';
+import type { NetworkNamespace } from '../netns.ts';
+
+/** One end of a veth pair. `mac` is six hexadecimal bytes with colons. */
+export interface VethEnd {
+  readonly name: string;
+  /** Chosen by us, so that the following requests of the same batch can name the link. */
+  readonly index: number;
+  readonly mac: string;
+  readonly mtu: number;
+}
+
+/** Creates a veth pair: this end in the socket's namespace, the peer at once in the other one (moving is 20 times slower). */
+export interface CreateVeth extends VethEnd {
+  readonly op: 'create-veth';
+  /** IFLA_GROUP of this end; the peer gets group 0. */
+  readonly group: number;
+  readonly peer: VethEnd & { readonly namespace: NetworkNamespace };
+}
+
+/** Changes what is given. The kernel ignores an alias in the request that creates a link, hence here. */
+export interface SetLink {
+  readonly op: 'set-link';
+  readonly index: number;
+  readonly alias?: string;
+  readonly up?: boolean;
+  readonly group?: number;
+  /**
+   * The kernel gives the link no IPv6 address of its own making. It acts on this after `up`, so it belongs into a request
+   * before. EAFNOSUPPORT where the kernel has no IPv6.
+   */
+  readonly addressGeneration?: 'none';
+  /** Lets packets with addresses of 127.0.0.0/8 through this link. */
+  readonly routeLocalnet?: true;
+}
+
+/** Removes all links of a group in one RCU grace period. A group without links is no error. */
+export interface DeleteLinks {
+  readonly op: 'delete-links';
+  readonly group: number;
+}
+
+export interface AddAddress {
+  readonly op: 'add-address';
+  readonly index: number;
+  /** Address with prefix length; an IPv6 one is used without looking for duplicates. */
+  readonly address: string;
+}
+
+/** Adds a unicast route to the main table; `via` makes it a route through a gateway, else it is on link. */
+export interface AddRoute {
+  readonly op: 'add-route';
+  readonly index: number;
+  /** Network with prefix length; `0.0.0.0/0` and `::/0` are the default routes. */
+  readonly destination: string;
+  readonly via?: string;
+  /** Preferred source address of the node's own connections. */
+  readonly source?: string;
+  /** Who made it (RTPROT_*, rtnetlink(7)), so that ours are told from others'; RTPROT_STATIC without it. */
+  readonly protocol?: number;
+  /** The gateway is on that link whatever the routes say. */
+  readonly onlink?: boolean;
+  /** Takes the place of a route to the same destination in one step, so that no packet is lost; else that is EEXIST. */
+  readonly replace?: boolean;
+}
+
+export interface DeleteRoute {
+  readonly op: 'delete-route';
+  readonly index: number;
+  readonly destination: string;
+  /** Only the route through this gateway. */
+  readonly via?: string;
+  /** Only a route of this maker. */
+  readonly protocol?: number;
+}
+
+export interface AddNeighbour {
+  readonly op: 'add-neighbour';
+  readonly index: number;
+  readonly address: string;
+  readonly mac: string;
+}
+
+/** One change. Deletions that find nothing to delete succeed. */
+export type RouteRequest =
+  | CreateVeth
+  | SetLink
+  | DeleteLinks
+  | AddAddress
+  | AddRoute
+  | AddNeighbour
+  | DeleteRoute
+  | { readonly op: 'delete-neighbour'; readonly index: number; readonly address: string };
+
+export interface LinkState {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly group: number;
+  /** Empty when none is set. */
+  readonly alias: string;
+  readonly up: boolean;
+  /** Kind of a virtual link (`veth`, `vxlan`, …), empty for others. */
+  readonly kind: string;
+}
+
+export interface AddressState {
+  readonly index: number;
+  readonly address: string;
+  /** True for one that other hosts can use (RT_SCOPE_UNIVERSE). */
+  readonly global: boolean;
+}
+
+/** A unicast route of the main table. */
+export interface RouteState {
+  readonly index: number;
+  readonly destination: string;
+  readonly via?: string;
+  readonly source?: string;
+  /** Who made it (RTPROT_*), absent for RTPROT_STATIC. */
+  readonly protocol?: number;
+  readonly metric: number;
+}
+
+/** A permanent neighbour entry. */
+export interface NeighbourState {
+  readonly index: number;
+  readonly address: string;
+  readonly mac: string;
+}
+
+/** A socket for one network namespace. Calls run one after another in the order they were made. */
+export interface RouteSocket {
+  /**
+   * Sends all requests in one message. As in the kernel, each is tried also when one before it failed; then it throws
+   * a RouteError for the first that failed. At most 64 requests.
+   */
+  apply(requests: readonly RouteRequest[]): Promise<void>;
+  links(): Promise<readonly LinkState[]>;
+  /** One link by name, without listing the others. */
+  link(name: string): Promise<LinkState | undefined>;
+  /** The addresses of one family, IPv4 unless told; so with routes and neighbours. */
+  addresses(family?: Family): Promise<readonly AddressState[]>;
+  routes(family?: Family): Promise<readonly RouteState[]>;
+  neighbours(family?: Family): Promise<readonly NeighbourState[]>;
+  close(): void;
+}
+
+/** Opens sockets: without an argument in the namespace of this thread. */
+export interface Rtnetlink {
+  open(namespace?: NetworkNamespace): RouteSocket;
+}
+
+/** A request the kernel refused. `code` is the errno name (`EEXIST`). */
+export class RouteError extends Error {
+  readonly code: string;
+  /** The refused request; undefined when a listing failed. */
+  readonly request: RouteRequest | undefined;
+
+  constructor(code: string, detail: string, request?: RouteRequest) {
+    const what = request === undefined ? 'a listing' : describeRequest(request);
+    super(`rtnetlink refused ${what}: ${detail === '' ? code : `${detail} (${code})`}`);
+    this.name = 'RouteError';
+    this.code = code;
+    this.request = request;
+  }
+}
+
+/** Upper limit of one batch: its acknowledgements must fit the socket's receive buffer (208 KiB by default). */
+export const largestBatch = 64;
+
+function describeRequest(request: RouteRequest): string {
+  switch (request.op) {
+    case 'create-veth':
+      return `to create the veth pair ${request.name} and ${request.peer.name} (in ${request.peer.namespace.path})`;
+    case 'set-link':
+      return `to change link ${request.index}`;
+    case 'delete-links':
+      return `to delete the links of group ${request.group}`;
+    case 'add-address':
+      return `the address ${request.address} on link ${request.index}`;
+    case 'add-route':
+      return `the route to ${request.destination} over link ${request.index}`;
+    case 'delete-route':
+      return `to delete the route to ${request.destination} over link ${request.index}`;
+    case 'add-neighbour':
+      return `the neighbour ${request.address} on link ${request.index}`;
+    case 'delete-neighbour':
+      return `to delete the neighbour ${request.address} on link ${request.index}`;
+  }
+}

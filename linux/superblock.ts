@@ -1,0 +1,48 @@
+/** Recognises what the beginning of a file or device holds. Only `empty` may ever be formatted; everything else is data. */
+
+/** What was found. `unknown` is data of no recognised kind: treated as precious. */
+export type Content =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'filesystem'; readonly type: string; readonly uuid: string }
+  | { readonly kind: 'other'; readonly type: string }
+  | { readonly kind: 'unknown' };
+
+/** How many bytes from the start `identifyContent` wants to see (the farthest superblock is btrfs' at 64 KiB). */
+export const identifyBytes = 128 * 1024;
+
+function uuidAt(bytes: Buffer, offset: number): string {
+  const hex = bytes.toString('hex', offset, offset + 16);
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+function extType(bytes: Buffer): string {
+  const compatible = bytes.readUInt32LE(0x45c);
+  const incompatible = bytes.readUInt32LE(0x460);
+  // ext4: extents, 64bit or flex_bg; ext3: a journal and none of them.
+  if ((incompatible & (0x40 | 0x80 | 0x200)) !== 0) return 'ext4';
+  return (compatible & 0x4) !== 0 ? 'ext3' : 'ext2';
+}
+
+const others: readonly { readonly type: string; readonly offset: number; readonly magic: string }[] = [
+  { type: 'swap', offset: 4086, magic: 'SWAPSPACE2' },
+  { type: 'luks', offset: 0, magic: 'LUKS\xba\xbe' },
+  { type: 'lvm', offset: 512, magic: 'LABELONE' },
+  { type: 'gpt', offset: 512, magic: 'EFI PART' },
+  { type: 'gpt', offset: 4096, magic: 'EFI PART' },
+  { type: 'squashfs', offset: 0, magic: 'hsqs' },
+  { type: 'iso9660', offset: 32769, magic: 'CD001' },
+  { type: 'partition table', offset: 510, magic: '\x55\xaa' },
+];
+
+/** Reads the first `identifyBytes` bytes (or all, if there are fewer). */
+export function identifyContent(bytes: Buffer): Content {
+  const at = (offset: number, magic: string): boolean =>
+    bytes.toString('latin1', offset, offset + magic.length) === magic;
+  if (at(0, 'XFSB')) return { kind: 'filesystem', type: 'xfs', uuid: uuidAt(bytes, 32) };
+  if (at(0x10040, '_BHRfS_M')) return { kind: 'filesystem', type: 'btrfs', uuid: uuidAt(bytes, 0x10020) };
+  if (bytes.length >= 0x478 && bytes.readUInt16LE(0x438) === 0xef53) {
+    return { kind: 'filesystem', type: extType(bytes), uuid: uuidAt(bytes, 0x468) };
+  }
+  for (const { type, offset, magic } of others) if (at(offset, magic)) return { kind: 'other', type };
+  return bytes.every((byte) => byte === 0) ? { kind: 'empty' } : { kind: 'unknown' };
+}
