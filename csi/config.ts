@@ -1,0 +1,71 @@
+/** The `storage` section of the NodeConfig: the driver's name and the pool its volumes live in. */
+import { normalize } from 'node:path';
+import { z } from 'zod';
+import { parseQuantity } from './quantity.ts';
+
+const absolutePath = z
+  .string()
+  .refine((path) => path.startsWith('/') && path !== '/' && normalize(path) === path && !path.endsWith('/'), {
+    error: 'expected an absolute path without "..", doubled or trailing slashes, and not "/" itself',
+  })
+  .meta({ title: 'absolute path' });
+
+const quantity = z
+  .union([z.string(), z.int()])
+  .meta({ title: 'size such as `10Gi`' })
+  .transform((value, context) => {
+    const bytes = parseQuantity(String(value));
+    if (bytes !== undefined && bytes > 0n) return bytes;
+    context.addIssue({
+      code: 'custom',
+      message: 'expected a size such as "500Mi", "10Gi" or a number of bytes above 0',
+    });
+    return z.NEVER;
+  });
+
+const pool = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/, {
+      error: 'expected 1 to 32 lower-case letters, digits and hyphens, beginning and ending with a letter or digit',
+    })
+    .describe('What a StorageClass names in its parameter `pool`.'),
+  path: absolutePath.describe('A folder, best a filesystem of its own. It is made when it is missing.'),
+  capacity: quantity
+    .optional()
+    .describe(
+      'The most that volumes of this pool may take together. Without it: what the filesystem has, less a reserve of 1 % (16 MiB to 1 GiB).',
+    ),
+});
+
+export const storageSchema = z.strictObject({
+  driverName: z
+    .string()
+    .max(63, { error: 'expected at most 63 characters' })
+    .regex(/^[a-z]([-a-z0-9.]*[a-z])?$/, {
+      error:
+        'expected a domain-like name of lower-case letters, digits, hyphens and dots that begins and ends with a letter',
+    })
+    .default('csi.berth.dev')
+    .describe('The name of the CSIDriver and the provisioner of StorageClasses.'),
+  pools: z
+    .array(pool)
+    .min(1, { error: 'expected a pool' })
+    .max(1, { error: 'expected one pool: more than one is not supported yet' })
+    .default([{ name: 'default', path: '/var/lib/berth/pools/default' }])
+    .describe(
+      'The pool of this node, exactly one. Without it: one called `default` in `/var/lib/berth/pools/default`.',
+    ),
+  runDir: absolutePath
+    .default('/run/berth/storage')
+    .describe('Where the arguments of stagings are kept; must not survive a reboot, as the mounts do not (tmpfs).'),
+  maxVolumes: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1024)
+    .describe('How many volumes the scheduler may put on this node.'),
+});
+
+export type StorageConfig = z.output<typeof storageSchema>;
+export type PoolConfig = StorageConfig['pools'][number];

@@ -1,0 +1,110 @@
+/** The CSI Node service: decode, validate, hand over. The kubelet calls it. */
+import { BerthError } from '../../kit/errors.ts';
+import type { Handlers } from '../../protos/handlers.ts';
+import type { NodeVolumes } from '../nodevolumes.ts';
+import type { WantedUse } from '../volume.ts';
+import { requireUse } from './capability.ts';
+import { checkMaps, checkPath, checkText, invalid, pathFault, requireFields } from './fields.ts';
+import type { Topology } from './topology.ts';
+
+export interface NodeParts {
+  readonly nodeVolumes: NodeVolumes;
+  readonly kubeletRoot: string;
+  readonly nodeName: string;
+  readonly maxVolumes: number;
+  readonly topology: Topology;
+}
+
+/** Whether the pod may only read: asked for by the request, or all its access mode allows. */
+function isReadonly(use: WantedUse, readonly: boolean): boolean {
+  return readonly || use.mode === 'SINGLE_NODE_READER_ONLY' || use.mountFlags.includes('ro');
+}
+
+export function nodeHandlers({
+  nodeVolumes,
+  kubeletRoot,
+  nodeName,
+  maxVolumes,
+  topology,
+}: NodeParts): Handlers<'csi.v1.Node'> {
+  return {
+    NodeGetInfo: () => ({
+      node_id: nodeName,
+      max_volumes_per_node: String(maxVolumes),
+      accessible_topology: topology,
+    }),
+
+    NodeGetCapabilities: () => ({
+      capabilities: [
+        { rpc: { type: 'STAGE_UNSTAGE_VOLUME' } },
+        { rpc: { type: 'GET_VOLUME_STATS' } },
+        { rpc: { type: 'SINGLE_NODE_MULTI_WRITER' } },
+      ],
+    }),
+
+    NodeStageVolume: async (request) => {
+      const { volume_id, staging_target_path, volume_capability, publish_context, volume_context, secrets } = request;
+      requireFields({ volume_id, staging_target_path, volume_capability });
+      checkText('volume_id', volume_id);
+      checkMaps({ publish_context, volume_context, secrets });
+      const use = requireUse(volume_capability);
+      checkPath('staging_target_path', staging_target_path, kubeletRoot);
+      await nodeVolumes.stage(volume_id, staging_target_path, use);
+      return {};
+    },
+
+    NodeUnstageVolume: async ({ volume_id, staging_target_path }) => {
+      requireFields({ volume_id, staging_target_path });
+      checkText('volume_id', volume_id);
+      checkPath('staging_target_path', staging_target_path, kubeletRoot);
+      await nodeVolumes.unstage(volume_id, staging_target_path);
+      return {};
+    },
+
+    NodePublishVolume: async (request) => {
+      const { volume_id, target_path, staging_target_path, volume_capability, publish_context, volume_context } =
+        request;
+      requireFields({ volume_id, target_path, volume_capability });
+      checkText('volume_id', volume_id);
+      checkMaps({ publish_context, volume_context, secrets: request.secrets });
+      const use = requireUse(volume_capability);
+      const readonly = isReadonly(use, request.readonly);
+      if (use.kind === 'block' && readonly) {
+        // A read-only mount of a device node still lets the device be written to.
+        throw invalid('raw block volumes cannot be published read-only');
+      }
+      checkPath('target_path', target_path, kubeletRoot);
+      if (staging_target_path === '') {
+        throw new BerthError('FAILED_PRECONDITION', 'staging_target_path is missing; stage the volume first');
+      }
+      checkPath('staging_target_path', staging_target_path, kubeletRoot);
+      await nodeVolumes.publish(volume_id, { staging: staging_target_path, target: target_path, readonly, use });
+      return {};
+    },
+
+    NodeUnpublishVolume: async ({ volume_id, target_path }) => {
+      requireFields({ volume_id, target_path });
+      checkText('volume_id', volume_id);
+      checkPath('target_path', target_path, kubeletRoot);
+      await nodeVolumes.unpublish(volume_id, target_path);
+      return {};
+    },
+
+    NodeGetVolumeStats: async ({ volume_id, volume_path }) => {
+      requireFields({ volume_id, volume_path });
+      checkText('volume_id', volume_id);
+      if (pathFault(volume_path, kubeletRoot) !== undefined) {
+        throw new BerthError('NOT_FOUND', `volume ${volume_id} is not at that path`);
+      }
+      const found = await nodeVolumes.usage(volume_id, volume_path);
+      if (found.kind === 'block') return { usage: [{ unit: 'BYTES', total: found.total.toString() }] };
+      const row = (unit: 'BYTES' | 'INODES', { total, used, available }: Readonly<Record<string, bigint>>): object => ({
+        unit,
+        total: String(total),
+        used: String(used),
+        available: String(available),
+      });
+      return { usage: [row('BYTES', found.usage.bytes), row('INODES', found.usage.inodes)] };
+    },
+  };
+}

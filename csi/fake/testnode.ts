@@ -1,0 +1,131 @@
+/** A node for tests: folders of its own, a storage service on a fake or real kernel, and clients that call its socket. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { createLogger } from '../../kit/log.ts';
+import type { Service } from '../../kit/service.ts';
+import { dial } from '../../protos/dial.ts';
+import type { Caller } from '../../protos/dial.ts';
+import type { VolumeCapability } from '../../protos/types/csi/v1/VolumeCapability.ts';
+import { storageSchema } from '../config.ts';
+import { createStorageService, driverSocketPath } from '../service.ts';
+import type { StorageOptions } from '../service.ts';
+
+type MountCapability = { readonly fs_type?: string; readonly mount_flags?: string[] };
+type Mode = 'SINGLE_NODE_WRITER' | 'SINGLE_NODE_READER_ONLY' | 'SINGLE_NODE_SINGLE_WRITER' | 'SINGLE_NODE_MULTI_WRITER';
+
+/** A capability as a CO sends it. */
+export function mountCapability(mount: MountCapability, mode: Mode = 'SINGLE_NODE_WRITER'): VolumeCapability {
+  return { mount, access_mode: { mode } };
+}
+
+export function blockCapability(mode: Mode = 'SINGLE_NODE_WRITER'): VolumeCapability {
+  return { block: {}, access_mode: { mode } };
+}
+
+export interface TestNodeOptions {
+  readonly kernel?: NonNullable<StorageOptions['kernel']>;
+  /** Where the node's folders are made; default: the temporary folder. */
+  readonly base?: string;
+  /** The pool's folder; default: one beside the node's folders. */
+  readonly pool?: string;
+  readonly capacity?: string;
+  readonly atPoint?: StorageOptions['atPoint'];
+}
+
+export class TestNode {
+  readonly folder: string;
+  readonly kubeletRoot: string;
+  readonly pool: string;
+  readonly registry = new Registry();
+  readonly #options: TestNodeOptions;
+  #service: Service | undefined;
+  #clients: { close(): void }[] = [];
+
+  private constructor(folder: string, options: TestNodeOptions) {
+    this.folder = folder;
+    this.kubeletRoot = join(folder, 'kubelet');
+    this.pool = options.pool ?? join(folder, 'pool');
+    this.#options = options;
+  }
+
+  static async make(options: TestNodeOptions = {}): Promise<TestNode> {
+    const node = new TestNode(await mkdtemp(join(options.base ?? tmpdir(), 'bn-')), options);
+    await mkdir(join(node.kubeletRoot, 'plugins'), { recursive: true });
+    return node;
+  }
+
+  /** Starts the service; a running one is stopped first. */
+  async start(): Promise<void> {
+    await this.stop();
+    this.registry.clear();
+    const { kernel, capacity, atPoint } = this.#options;
+    const config = storageSchema.parse({
+      pools: [{ name: 'default', path: this.pool, ...(capacity === undefined ? {} : { capacity }) }],
+      runDir: join(this.folder, 'run'),
+    });
+    this.#service = createStorageService(config, {
+      nodeName: 'node-a',
+      kubeletRoot: this.kubeletRoot,
+      log: createLogger('error', { write: () => undefined }),
+      registry: this.registry,
+      ...(kernel === undefined ? {} : { kernel }),
+      ...(atPoint === undefined ? {} : { atPoint }),
+    });
+    await this.#service.start(new AbortController().signal);
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    this.#clients = [];
+    await this.#service?.stop(AbortSignal.timeout(5_000));
+    this.#service = undefined;
+  }
+
+  /** Stops and removes everything that lies below the node's folder. */
+  async close(): Promise<void> {
+    await this.stop();
+    await rm(this.folder, { recursive: true });
+  }
+
+  get socket(): string {
+    return driverSocketPath(this.kubeletRoot, 'csi.berth.dev');
+  }
+
+  notReady(): string | undefined {
+    return this.#service?.notReady();
+  }
+
+  get identity(): Caller<'csi.v1.Identity'> {
+    return this.#dial('csi.v1.Identity');
+  }
+
+  get controller(): Caller<'csi.v1.Controller'> {
+    return this.#dial('csi.v1.Controller');
+  }
+
+  get node(): Caller<'csi.v1.Node'> {
+    return this.#dial('csi.v1.Node');
+  }
+
+  #dial<S extends 'csi.v1.Identity' | 'csi.v1.Controller' | 'csi.v1.Node'>(service: S): Caller<S> {
+    const client = dial(service, this.socket, { timeoutMs: 30_000 });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A staging folder as the kubelet makes it. */
+  async stagingPath(name: string): Promise<string> {
+    const path = join(this.kubeletRoot, 'plugins/kubernetes.io/csi/csi.berth.dev', name, 'globalmount');
+    await mkdir(path, { recursive: true });
+    return path;
+  }
+
+  /** A target whose parent the kubelet has made. */
+  async targetPath(pod: string): Promise<string> {
+    const parent = join(this.kubeletRoot, 'pods', pod, 'volumes/kubernetes.io~csi/pv');
+    await mkdir(parent, { recursive: true });
+    return join(parent, 'mount');
+  }
+}

@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Ledger } from './ledger.ts';
+import { GiB, MiB } from './quantity.ts';
+
+/** A disk whose free space is read with a delay of some ticks, as statfs is. */
+function disk(total: bigint): { used: bigint; read: () => Promise<{ total: bigint; available: bigint }> } {
+  const state = {
+    used: 0n,
+    read: async () => {
+      const available = total - state.used;
+      await Promise.resolve();
+      await Promise.resolve();
+      return { total, available };
+    },
+  };
+  return state;
+}
+
+test('a volume beyond the room is refused with figures, also those of creations in progress', async () => {
+  const ledger = new Ledger('fast', 10n * GiB, disk(100n * GiB).read);
+  await ledger.reserve('a', 5n * GiB);
+  await expect(ledger.reserve('b', 6n * GiB)).rejects.toMatchObject({
+    code: 'RESOURCE_EXHAUSTED',
+    message:
+      'pool "fast" can take a volume of 5 GiB, 6 GiB asked (5 GiB reserved by 1 creations in progress); ' +
+      'delete volumes, enlarge the pool or ask for less [pool-full]',
+  });
+  await ledger.release('a');
+  await ledger.reserve('b', 6n * GiB);
+});
+
+test('a hundredth of the disk is left, at least 16 MiB', async () => {
+  expect(await new Ledger('p', undefined, disk(100n * MiB).read).available()).toBe(84n * MiB);
+  expect(await new Ledger('p', undefined, disk(10n * GiB).read).available()).toBe(10n * GiB - (10n * GiB) / 100n);
+});
+
+test('whatever is made and deleted in parallel, no more is promised than there is', async () => {
+  const step = fc.record({ id: fc.nat(7), bytes: fc.bigInt(1n, 64n), ticks: fc.nat(6), kept: fc.boolean() });
+  const property = fc.asyncProperty(
+    fc.array(step, { maxLength: 30 }),
+    fc.option(fc.bigInt(1n, 200n)),
+    async (steps, limit) => {
+      const total = 216n * MiB;
+      const space = disk(total);
+      const ledger = new Ledger('p', limit === null ? undefined : limit * MiB, space.read);
+      await Promise.all(
+        steps.map(async ({ bytes, ticks, kept }, i) => {
+          const id = String(i);
+          const size = bytes * MiB;
+          const reserved = await ledger.reserve(id, size).then(
+            () => true,
+            () => false,
+          );
+          if (!reserved) return;
+          expect(ledger.reserved).toBeLessThanOrEqual(limit === null ? total : limit * MiB);
+          for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+          space.used += size;
+          expect(space.used).toBeLessThanOrEqual(total);
+          await ledger.settle(id);
+          if (kept) return;
+          space.used -= size;
+          await ledger.release(id);
+        }),
+      );
+      expect(ledger.reserved).toBe(space.used);
+    },
+  );
+  await fc.assert(property, { numRuns: 200 });
+});

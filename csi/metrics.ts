@@ -1,0 +1,68 @@
+/** Metrics of the storage plugin: calls, the pool's space, and what start-up found. */
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { status } from '@grpc/grpc-js';
+import type { FinishedCall } from '../protos/handlers.ts';
+import type { Findings } from './reconcile.ts';
+
+/** What is read at every scrape; undefined while the service is stopped. */
+export interface PoolFigures {
+  readonly pool: string;
+  readonly volumes: number;
+  readonly reserved: bigint;
+  readonly available: bigint;
+}
+
+export interface StorageMetrics {
+  readonly onCall: (call: FinishedCall) => void;
+  readonly onFindings: (findings: Findings) => void;
+}
+
+/** Registers the metrics once per registry. `figures` never rejects. */
+export function storageMetrics(registry: Registry, figures: () => Promise<PoolFigures | undefined>): StorageMetrics {
+  const registers = [registry];
+  const calls = new Counter({
+    name: 'berth_csi_calls_total',
+    help: 'Finished CSI calls by method and gRPC code.',
+    labelNames: ['method', 'code'],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'berth_csi_call_seconds',
+    help: 'Duration of CSI calls.',
+    labelNames: ['method'],
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers,
+  });
+  const found = new Gauge({
+    name: 'berth_csi_start_findings',
+    help: 'What the last start found in the pool, by kind; 0 everywhere after a clean stop.',
+    labelNames: ['kind'],
+    registers,
+  });
+  const gauge = (name: string, help: string, read: (now: PoolFigures) => number): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['pool'],
+      registers,
+      async collect() {
+        this.reset();
+        const now = await figures();
+        if (now !== undefined) this.set({ pool: now.pool }, read(now));
+      },
+    });
+  };
+  gauge('berth_csi_volumes', 'Volumes in the pool.', ({ volumes }) => volumes);
+  gauge('berth_csi_pool_reserved_bytes', 'Bytes promised to volumes.', ({ reserved }) => Number(reserved));
+  gauge('berth_csi_pool_available_bytes', 'The largest volume that fits.', ({ available }) => Number(available));
+  return {
+    onCall({ method, code, seconds: took }) {
+      calls.inc({ method, code: status[code] });
+      seconds.observe({ method }, took);
+    },
+    onFindings(findings) {
+      for (const [kind, count] of Object.entries(findings)) found.set({ kind }, Number(count));
+    },
+  };
+}

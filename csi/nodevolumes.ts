@@ -1,0 +1,255 @@
+/** Volumes on this node: stage, publish and back, and their figures. Arguments are remembered, mounts are asked of the kernel. */
+import { BerthError, errnoOf } from '../kit/errors.ts';
+import type { Filesystems, FilesystemUsage } from '../linux/filesystem.ts';
+import type { Mounts } from '../linux/mount.ts';
+import type { Engine, Placement } from './engine.ts';
+import { failureOf } from './failures.ts';
+import type { AtPoint } from './faultpoints.ts';
+import type { NodeState, Published, Staged, VolumeNodeState } from './nodestate.ts';
+import { assertDirect, assertFolder, makeTarget, removeTarget } from './targets.ts';
+import type { Volumes } from './volumes.ts';
+import { describeUse } from './volume.ts';
+import type { VolumeRecord, WantedUse } from './volume.ts';
+
+export interface NodeVolumesParts {
+  readonly volumes: Volumes;
+  readonly engine: Engine;
+  readonly nodeState: NodeState;
+  readonly mounts: Mounts;
+  readonly filesystems: Filesystems;
+  /** The kubelet's folder: staging and target paths lie below it. */
+  readonly kubeletRoot: string;
+  readonly atPoint: AtPoint;
+}
+
+/** Where a staged volume is to be shown. */
+export interface PublishRequest {
+  readonly staging: string;
+  readonly target: string;
+  readonly readonly: boolean;
+  readonly use: WantedUse;
+}
+
+/** Figures of a volume: bytes of a raw block volume, bytes and inodes of a filesystem. */
+export type VolumeUsage =
+  { readonly kind: 'block'; readonly total: bigint } | { readonly kind: 'filesystem'; readonly usage: FilesystemUsage };
+
+/** Throws FAILED_PRECONDITION when the volume cannot be used in the wanted way. */
+export function assertUsable(volume: VolumeRecord, use: WantedUse): void {
+  const asked = use.kind === 'block' ? 'raw block' : (use.fsType ?? 'filesystem');
+  const typeDiffers = use.fsType !== undefined && use.fsType !== describeUse(volume.use);
+  if (use.kind === volume.use.kind && !typeDiffers) return;
+  throw new BerthError('FAILED_PRECONDITION', `volume ${volume.id} is ${describeUse(volume.use)}, ${asked} asked`);
+}
+
+/** More mounts of one volume on one path than any crash leaves. */
+const maxUnmounts = 16;
+
+function sameArguments(known: Staged | Published, now: Staged | Published): boolean {
+  const flat = (use: Staged | Published): string =>
+    JSON.stringify([use.path, use.kind, use.mode, use.mountFlags, 'readonly' in use && use.readonly]);
+  return flat(known) === flat(now);
+}
+
+function isAt(placement: Placement, path: string): boolean {
+  return placement.places.some((place) => place.path === path);
+}
+
+export class NodeVolumes {
+  readonly #parts: NodeVolumesParts;
+
+  constructor(parts: NodeVolumesParts) {
+    this.#parts = parts;
+  }
+
+  /** Attaches the volume and mounts its filesystem at the existing folder. Repeatable; ALREADY_EXISTS with other arguments. */
+  async stage(id: string, path: string, use: WantedUse): Promise<void> {
+    const { volumes, engine, nodeState, kubeletRoot, atPoint } = this.#parts;
+    await volumes.exclusive(id, 'staging', async () => {
+      const volume = volumes.get(id);
+      assertUsable(volume, use);
+      const wanted: Staged = { path, kind: use.kind, mountFlags: use.mountFlags, mode: use.mode };
+      const state = nodeState.of(id);
+      const placement = await engine.look(volume);
+      if (this.#isStaged(placement, state, path, use.kind)) {
+        if (state.staged === undefined || sameArguments(state.staged, wanted)) {
+          await nodeState.set(id, { ...state, staged: wanted });
+          return;
+        }
+        throw new BerthError(
+          'ALREADY_EXISTS',
+          `volume ${id} is staged already, with another path, mode or mount flags`,
+        );
+      }
+      if (placement.places.length > 0) {
+        throw new BerthError('ALREADY_EXISTS', `volume ${id} is mounted elsewhere already; unstage it first`);
+      }
+      await assertDirect(kubeletRoot, path);
+      await assertFolder(path);
+      await this.#assertFree(path);
+      await nodeState.set(id, { ...state, staged: wanted });
+      atPoint('stage.recorded');
+      try {
+        await engine.stage(volume, path, use.mountFlags);
+        const now = await engine.look(volume);
+        if (this.#isStaged(now, nodeState.of(id), path, use.kind)) return;
+        throw new BerthError('IO_FAILED', `volume ${id} was staged, but the kernel does not show it`);
+      } catch (error) {
+        await nodeState.set(id, { published: state.published });
+        throw error;
+      }
+    });
+  }
+
+  /** Unmounts and detaches the volume. Repeatable; FAILED_PRECONDITION while it is published. */
+  async unstage(id: string, path: string): Promise<void> {
+    const { volumes, engine, nodeState, atPoint } = this.#parts;
+    await volumes.exclusive(id, 'unstaging', async () => {
+      const volume = volumes.find(id);
+      if (volume === undefined) {
+        await this.#assertFree(path);
+        return;
+      }
+      const published = (await engine.look(volume)).places.filter((place) => place.path !== path);
+      if (published.length > 0) {
+        throw new BerthError(
+          'FAILED_PRECONDITION',
+          `volume ${id} is still mounted at ${published.length} other places`,
+        );
+      }
+      await this.#unmountAll(volume, path);
+      atPoint('unstage.unmounted');
+      await engine.detach(volume).catch((error: unknown) => {
+        // The image is gone with its disk: nothing is attached.
+        if (errnoOf(error) !== 'ENOENT') throw error;
+      });
+      atPoint('unstage.detached');
+      await nodeState.set(id, { published: [] });
+    });
+  }
+
+  /** Shows the staged volume at the target, which is made. Repeatable; ALREADY_EXISTS with other arguments. */
+  async publish(id: string, request: PublishRequest): Promise<void> {
+    const { volumes, engine, nodeState, kubeletRoot, atPoint } = this.#parts;
+    const { staging, target, readonly, use } = request;
+    await volumes.exclusive(id, 'publishing', async () => {
+      const volume = volumes.get(id);
+      assertUsable(volume, use);
+      const { kind, mode, mountFlags } = use;
+      const wanted: Published = { path: target, readonly, kind, mode, mountFlags };
+      const state = nodeState.of(id);
+      const placement = await engine.look(volume);
+      const others = state.published.filter((known) => known.path !== target);
+      const known = state.published.find(({ path }) => path === target);
+      if (isAt(placement, target)) {
+        const shownReadonly = placement.places.findLast((place) => place.path === target)?.readonly;
+        if (known === undefined ? shownReadonly === readonly : sameArguments(known, wanted)) {
+          await nodeState.set(id, { ...state, published: [...others, wanted] });
+          return;
+        }
+        throw new BerthError('ALREADY_EXISTS', `volume ${id} is published at that target with other arguments`);
+      }
+      if (!this.#isStaged(placement, state, staging, use.kind)) {
+        throw new BerthError('FAILED_PRECONDITION', `volume ${id} is not staged at ${staging}; stage it first`);
+      }
+      this.#assertShareable(id, placement, state, request);
+      await assertDirect(kubeletRoot, target);
+      await this.#assertFree(target);
+      await nodeState.set(id, { ...state, published: [...others, wanted] });
+      atPoint('publish.recorded');
+      try {
+        await makeTarget(target, use.kind === 'block' ? 'file' : 'folder');
+        await engine.publish(volume, { staging, target, readonly });
+        if (isAt(await engine.look(volume), target)) return;
+        throw new BerthError('IO_FAILED', `volume ${id} was published, but the kernel does not show it at the target`);
+      } catch (error) {
+        await removeTarget(target).catch(() => undefined);
+        await nodeState.set(id, { ...state, published: others });
+        throw error;
+      }
+    });
+  }
+
+  /** Takes the volume off the target and removes the target. Repeatable, also for volumes that are gone. */
+  async unpublish(id: string, target: string): Promise<void> {
+    const { volumes, nodeState, atPoint } = this.#parts;
+    await volumes.exclusive(id, 'unpublishing', async () => {
+      const volume = volumes.find(id);
+      if (volume === undefined) await this.#assertFree(target);
+      else await this.#unmountAll(volume, target);
+      atPoint('unpublish.unmounted');
+      await removeTarget(target);
+      const state = nodeState.of(id);
+      await nodeState.set(id, { ...state, published: state.published.filter(({ path }) => path !== target) });
+    });
+  }
+
+  /** Figures of a volume at a place where it is staged or published; NOT_FOUND when it is not there. */
+  async usage(id: string, path: string): Promise<VolumeUsage> {
+    const { volumes, engine, nodeState, filesystems } = this.#parts;
+    const volume = volumes.get(id);
+    const placement = await engine.look(volume).catch((error: unknown) => {
+      throw failureOf(error, `reading the figures of volume ${id}`);
+    });
+    const staged = this.#isStaged(placement, nodeState.of(id), path, volume.use.kind);
+    if (!staged && !isAt(placement, path)) {
+      throw new BerthError('NOT_FOUND', `volume ${id} is neither staged nor published at that path`);
+    }
+    if (volume.use.kind === 'block') return { kind: 'block', total: volume.bytes };
+    return { kind: 'filesystem', usage: await filesystems.usage(path) };
+  }
+
+  /** A raw block volume is staged by being attached: nothing is mounted at its staging path. */
+  #isStaged(placement: Placement, state: VolumeNodeState, path: string, kind: WantedUse['kind']): boolean {
+    return kind === 'block' ? placement.attached && state.staged?.path === path : isAt(placement, path);
+  }
+
+  /** RWOP: one target on this node. Other modes may share: Kubernetes lets several pods of a node use an RWO claim. */
+  #assertShareable(
+    id: string,
+    placement: Placement,
+    state: VolumeNodeState,
+    { staging, target, use }: PublishRequest,
+  ): void {
+    const others = placement.places.filter((place) => place.path !== staging && place.path !== target);
+    if (others.length === 0) return;
+    const single = 'SINGLE_NODE_SINGLE_WRITER';
+    const exclusive =
+      use.mode === single || state.published.some(({ path, mode }) => mode === single && path !== target);
+    if (!exclusive) return;
+    throw new BerthError('FAILED_PRECONDITION', `volume ${id} is for a single writer and published at another target`);
+  }
+
+  /** Foreign mounts are never touched nor covered. */
+  async #assertFree(path: string): Promise<void> {
+    const mounted = (await this.#parts.mounts.list()).some((mount) => mount.mountPoint === path);
+    if (mounted) throw new BerthError('FAILED_PRECONDITION', `something else is mounted at ${path}; unmount it first`);
+  }
+
+  /** Unmounts until the kernel no longer shows the volume there. */
+  async #unmountAll(volume: VolumeRecord, path: string): Promise<void> {
+    const { engine } = this.#parts;
+    // A crash between bind and record can leave the volume there twice; each round takes one off.
+    let rounds = 0;
+    for (let places = await engine.look(volume); isAt(places, path); places = await engine.look(volume)) {
+      if (++rounds > maxUnmounts) {
+        throw new BerthError(
+          'IO_FAILED',
+          `volume ${volume.id} is still mounted at ${path} after ${maxUnmounts} unmounts`,
+        );
+      }
+      try {
+        await engine.unmount(path);
+      } catch (error) {
+        // EINVAL, ENOENT: somebody was quicker; the next look tells.
+        const errno = errnoOf(error);
+        if (errno === 'EBUSY') {
+          const advice = 'end the processes that have files open there';
+          throw new BerthError('BUSY', `volume ${volume.id} is busy at ${path}; ${advice}`, { cause: error });
+        }
+        if (errno !== 'EINVAL' && errno !== 'ENOENT') throw error;
+      }
+    }
+    await this.#assertFree(path);
+  }
+}

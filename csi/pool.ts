@@ -1,0 +1,102 @@
+/** A pool on disk: its folders, its identity (which travels with it) and the lock that makes one Berth its only user. */
+import { mkdir, readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../kit/durablefile.ts';
+import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
+import { lockFile } from '../linux/filelock.ts';
+import type { PoolConfig } from './config.ts';
+import { newPoolId } from './volumeid.ts';
+
+/** What `pool.json` holds. */
+const identitySchema = z.strictObject({
+  format: z.literal(1),
+  /** 8 hexadecimal digits, a part of every volume ID. */
+  id: z.string().regex(/^[0-9a-f]{8}$/),
+  /** The node name when the pool was made: the topology of its volumes, also when the host is renamed later. */
+  node: z.string().min(1),
+});
+type PoolIdentity = z.output<typeof identitySchema>;
+
+export interface Pool {
+  readonly name: string;
+  readonly id: string;
+  readonly node: string;
+  readonly path: string;
+  readonly folders: PoolFolders;
+  /** Lets another process use the pool. */
+  close(): Promise<void>;
+}
+
+export interface PoolFolders {
+  /** One record per volume. */
+  readonly meta: string;
+  /** One image per volume. */
+  readonly images: string;
+  /** Images of deleted volumes on their way out. */
+  readonly trash: string;
+}
+
+/** The folders of a pool at a path. */
+export function poolFolders(path: string): PoolFolders {
+  return { meta: join(path, 'meta'), images: join(path, 'images'), trash: join(path, 'trash') };
+}
+
+async function readIdentity(file: string): Promise<PoolIdentity | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return identitySchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new BerthError(
+      'FAILED_PRECONDITION',
+      `${file} is damaged or of a later Berth; nothing in the pool is touched until it can be read again`,
+      { cause: error },
+    );
+  }
+}
+
+/** A pool without identity but with volumes has lost it: a new one would disown the volumes. */
+async function assertUnused(config: PoolConfig, folders: PoolFolders): Promise<void> {
+  const records = await readdir(folders.meta);
+  if (records.length === 0) return;
+  throw new BerthError(
+    'FAILED_PRECONDITION',
+    `pool "${config.name}" at ${config.path} has ${records.length} records but no pool.json; restore that file`,
+  );
+}
+
+/**
+ * Opens the pool, making its folders and identity the first time. Throws BUSY when another Berth uses it,
+ * FAILED_PRECONDITION when it is damaged, IO_FAILED when the disk says no.
+ */
+export async function openPool(config: PoolConfig, nodeName: string): Promise<Pool> {
+  const folders = poolFolders(config.path);
+  try {
+    for (const folder of [folders.meta, folders.images, folders.trash])
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    const lock = await lockFile(join(config.path, '.lock'));
+    try {
+      const file = join(config.path, 'pool.json');
+      let identity = await readIdentity(file);
+      if (identity === undefined) {
+        await assertUnused(config, folders);
+        identity = { format: 1, id: newPoolId(), node: nodeName };
+        await writeFileAtomic(file, `${JSON.stringify(identity)}\n`, { sync: true });
+      }
+      const { id, node } = identity;
+      return { name: config.name, id, node, path: config.path, folders, close: () => lock.release() };
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof BerthError) throw error;
+    throw new BerthError('IO_FAILED', `pool "${config.name}" at ${config.path}: ${messageOf(error)}`, { cause: error });
+  }
+}
