@@ -1,0 +1,264 @@
+/**
+ * Attaches and detaches: reserves in the store, asks the kernel, records. One operation at a time per attachment.
+ * Everything here can be repeated: after an error, after a crash at any point, or because the runtime asks twice.
+ */
+import { BerthError, messageOf } from '../kit/errors.ts';
+import { KeyedLock } from '../kit/keyedlock.ts';
+import type { Logger } from '../kit/log.ts';
+import { familyOf } from '../linux/ipaddress.ts';
+import type { NetworkNamespace } from '../linux/netns.ts';
+import { RouteError } from '../linux/rtnetlink/rtnetlink.ts';
+import type { RouteRequest, RouteSocket } from '../linux/rtnetlink/rtnetlink.ts';
+import { hostLinkName, keyText, linkAlias, linkGroup } from './attachment.ts';
+import type { Attachment } from './attachment.ts';
+import { checkAttachment } from './check.ts';
+import type { CheckRequest } from './check.ts';
+import { CniError } from './errors.ts';
+import type { HostPorts } from './hostports.ts';
+import type { NetworkKernel } from './kernel.ts';
+import type { LinkRemover } from './linkremover.ts';
+import type { AddressPool } from './pool.ts';
+import {
+  hostRequests,
+  loopbackRequests,
+  planAttachment,
+  randomIndex,
+  reachRequests,
+  releaseRequests,
+  resultOf,
+  sandboxRequests,
+} from './plan.ts';
+import { cniCode } from './protocol.ts';
+import type { AttachmentKey, CniRequest } from './request.ts';
+import type { AddResult } from './result.ts';
+import type { AttachmentStore } from './store.ts';
+import { sourcesOf } from './uplink.ts';
+import type { Uplink } from './uplink.ts';
+
+type AddRequest = Extract<CniRequest, { command: 'ADD' }>;
+
+export interface AttacherParts {
+  readonly kernel: NetworkKernel;
+  /** Socket in the node's namespace. */
+  readonly host: RouteSocket;
+  readonly store: AttachmentStore;
+  readonly pool: AddressPool;
+  readonly remover: LinkRemover;
+  readonly ports: HostPorts;
+  /** Looks at the node's own network again. */
+  readonly uplink: () => Promise<Uplink>;
+  /** What it looked like at the start. */
+  readonly knownUplink: Uplink;
+  /** MTU of pods' links; `auto` takes the uplink's. */
+  readonly mtu: number | 'auto';
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+export class Attacher {
+  readonly #parts: AttacherParts;
+  readonly #lock = new KeyedLock();
+  #uplink: Uplink;
+
+  constructor(parts: AttacherParts) {
+    this.#parts = parts;
+    this.#uplink = parts.knownUplink;
+  }
+
+  /**
+   * Attaches a container. An attachment that is there already is replaced under the same addresses, name and MAC, so a
+   * repeated ADD gives the same answer.
+   */
+  async add(request: AddRequest): Promise<AddResult> {
+    return await this.#lock.run(keyText(request.key), async () => {
+      const namespace = this.#openNamespace(request.netns);
+      try {
+        const before = this.#parts.store.get(request.key);
+        const addresses = await this.#takeAddresses(before, request.wishes.ips);
+        const attachment = planAttachment({
+          key: request.key,
+          network: request.network,
+          namespace,
+          addresses,
+          mac: request.wishes.mac,
+          ports: request.wishes.portMappings,
+          mtu: this.#parts.mtu === 'auto' ? this.#uplink.mtu : this.#parts.mtu,
+          pod: request.pod,
+          now: this.#parts.now(),
+          pickIndex: randomIndex,
+        });
+        await this.#attach(attachment, namespace);
+        return resultOf(attachment);
+      } finally {
+        namespace.close();
+      }
+    });
+  }
+
+  /** Detaches a container. What is gone already, or never was, is no error. */
+  async remove(key: AttachmentKey): Promise<void> {
+    await this.#lock.run(keyText(key), async () => {
+      const attachment = this.#parts.store.get(key);
+      if (attachment === undefined) await this.#removeLinkOf(key);
+      else await this.#detach(attachment);
+    });
+  }
+
+  /** Detaches all of a network that are not in the list and were there when the list was made. */
+  async collect(network: string, valid: readonly AttachmentKey[], before: number): Promise<void> {
+    const wanted = new Set(valid.map(keyText));
+    const stale = this.#parts.store
+      .all()
+      .filter((entry) => entry.network === network && entry.since < before && !wanted.has(keyText(entry)));
+    const results = await Promise.allSettled(stale.map((entry) => this.remove(entry)));
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []));
+    if (failures.length > 0)
+      throw new BerthError(
+        'UNAVAILABLE',
+        `${failures.length} of ${stale.length} attachments were not removed: ${failures.join('; ')}`,
+      );
+  }
+
+  /** Throws when the attachment is not as ADD left it. */
+  async check(request: CheckRequest): Promise<void> {
+    await this.#lock.run(keyText(request.key), async () => {
+      const namespace = this.#openNamespace(request.netns);
+      try {
+        const { host, kernel, store } = this.#parts;
+        const attachment = store.get(request.key);
+        await checkAttachment(request, attachment, host, () => kernel.rtnetlink.open(namespace));
+        const missing = attachment === undefined ? undefined : await this.#parts.ports.missing(attachment);
+        if (missing !== undefined)
+          throw new CniError(cniCode.attachmentBroken, `the nft table lacks the port mapping ${missing}`);
+      } finally {
+        namespace.close();
+      }
+    });
+  }
+
+  /** Brings the loopback interface of a namespace up. */
+  async loopback(netns: string): Promise<void> {
+    const namespace = this.#openNamespace(netns);
+    try {
+      await this.#inSandbox(namespace, loopbackRequests);
+    } finally {
+      namespace.close();
+    }
+  }
+
+  #openNamespace(path: string): NetworkNamespace {
+    try {
+      return this.#parts.kernel.namespaces.open(path);
+    } catch (error) {
+      if (!(error instanceof BerthError)) throw error;
+      const code = error.code === 'FAILED_PRECONDITION' ? cniCode.invalidNamespace : cniCode.invalidEnvironment;
+      throw new CniError(code, `CNI_NETNS: ${error.message}`, { cause: error.cause });
+    }
+  }
+
+  /** The addresses for an ADD: those it had before, once that attachment is undone, else the next or those asked for. */
+  async #takeAddresses(before: Attachment | undefined, wanted: readonly string[]): Promise<readonly string[]> {
+    const { pool } = this.#parts;
+    if (before === undefined) return pool.allocate(wanted);
+    const kept = before.addresses.filter((address) => pool.has(address));
+    await this.#detach(before, kept);
+    try {
+      const addresses = pool.allocate(wanted, kept);
+      pool.release(kept.filter((address) => !addresses.includes(address)));
+      return addresses;
+    } catch (error) {
+      pool.release(kept);
+      throw error;
+    }
+  }
+
+  async #attach(attachment: Attachment, namespace: NetworkNamespace): Promise<void> {
+    try {
+      this.#parts.ports.claim(attachment);
+      await this.#parts.store.put(attachment);
+      await this.#applyHost(attachment, namespace);
+      this.#openToIpv6(attachment, namespace);
+      await this.#inSandbox(namespace, sandboxRequests(attachment));
+      await this.#parts.ports.open(attachment);
+      await this.#parts.store.put({ ...attachment, state: 'active' });
+    } catch (error) {
+      await this.#undo(attachment);
+      throw explain(error, attachment);
+    }
+  }
+
+  async #applyHost(attachment: Attachment, namespace: NetworkNamespace): Promise<void> {
+    try {
+      await this.#parts.host.apply(hostRequests(attachment, namespace, sourcesOf(this.#uplink)));
+    } catch (error) {
+      const stale = error instanceof RouteError && error.request?.op === 'add-route' && error.code === 'EINVAL';
+      if (!stale) throw error;
+      // The node's address has changed since we looked: the kernel takes only its own as a source.
+      this.#uplink = await this.#parts.uplink();
+      // Of two families one may have been taken.
+      await this.#parts.host.apply(releaseRequests(attachment));
+      await this.#parts.host.apply(reachRequests(attachment, sourcesOf(this.#uplink)));
+    }
+  }
+
+  /** Before the pod's end is up: it takes no routers' word, and has IPv6 also where the runtime's namespaces begin without. */
+  #openToIpv6({ addresses, sandbox }: Attachment, namespace: NetworkNamespace): void {
+    if (!addresses.some((address) => familyOf(address) === 6)) return;
+    const { sysctl } = this.#parts.kernel;
+    sysctl.setIn(namespace, `net/ipv6/conf/${sandbox.name}/accept_ra`, '0');
+    sysctl.setIn(namespace, `net/ipv6/conf/${sandbox.name}/disable_ipv6`, '0');
+  }
+
+  async #inSandbox(namespace: NetworkNamespace, requests: readonly RouteRequest[]): Promise<void> {
+    const socket = this.#parts.kernel.rtnetlink.open(namespace);
+    try {
+      await socket.apply(requests);
+    } finally {
+      socket.close();
+    }
+  }
+
+  /** After a failed ADD: back to nothing. When that fails too, the record stays, and DEL or the next start does it. */
+  async #undo(attachment: Attachment): Promise<void> {
+    try {
+      if (this.#parts.store.get(attachment) === undefined) {
+        this.#parts.pool.release(attachment.addresses);
+        this.#parts.ports.release(attachment);
+      } else await this.#detach(attachment);
+    } catch (error) {
+      this.#parts.log.warn(
+        { container: attachment.containerID, interface: attachment.ifname, error: messageOf(error) },
+        'cannot undo a failed ADD yet; the address stays reserved until DEL',
+      );
+    }
+  }
+
+  async #detach(attachment: Attachment, kept: readonly string[] = []): Promise<void> {
+    const { store, host, ports } = this.#parts;
+    await store.put({ ...attachment, state: 'releasing' });
+    await host.apply(releaseRequests(attachment));
+    await ports.close(attachment);
+    await this.#removeLinkOf(attachment);
+    await store.remove(attachment);
+    ports.release(attachment);
+    this.#parts.pool.release(attachment.addresses.filter((address) => !kept.includes(address)));
+  }
+
+  /** Deletes the link of a key if there is one and it is ours: by what it says of itself, as indexes can be reused. */
+  async #removeLinkOf(key: AttachmentKey): Promise<void> {
+    const link = await this.#parts.host.link(hostLinkName(key));
+    if (link === undefined || link.group !== linkGroup) return;
+    // A batch cut short by the end of the agent leaves a link that has its group already and no alias yet.
+    if (link.alias === linkAlias(key) || link.alias === '') await this.#parts.remover.remove(link.index);
+  }
+}
+
+/** A name that is taken is the runtime's mistake and not the kernel's; everything else stays what it is. */
+function explain(error: unknown, attachment: Attachment): unknown {
+  if (!(error instanceof RouteError) || error.code !== 'EEXIST' || error.request?.op !== 'create-veth') return error;
+  return new CniError(
+    cniCode.invalidEnvironment,
+    `CNI_IFNAME: ${attachment.netns.path} has an interface ${attachment.ifname} that berth did not make`,
+    { cause: error },
+  );
+}

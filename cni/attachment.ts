@@ -1,0 +1,80 @@
+/** An attachment: one interface of one container, with everything that is needed to undo it or to answer for it again. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { AttachmentKey } from './request.ts';
+import { portProtocols } from './wishes.ts';
+
+const linkEnd = z.strictObject({ name: z.string(), index: z.int().positive(), mac: z.string() });
+
+/** The record as it stands in a file of its own below `/run/berth/attachments`. */
+export const attachmentSchema = z.strictObject({
+  /** Version of this form. 1 is written while it is enough, so that an agent of before can take over. 2: IPv6 addresses, ports. */
+  format: z.literal([1, 2]),
+  containerID: z.string(),
+  ifname: z.string(),
+  network: z.string(),
+  netns: z.strictObject({ path: z.string(), identity: z.string() }),
+  /** One address of each family, without prefix length. */
+  addresses: z.array(z.string()).min(1),
+  host: linkEnd,
+  sandbox: linkEnd,
+  mtu: z.int(),
+  /** Ports of the node that lead to it. */
+  ports: z
+    .array(
+      z.strictObject({
+        protocol: z.enum(portProtocols),
+        hostPort: z.int(),
+        containerPort: z.int(),
+        hostIP: z.string(),
+      }),
+    )
+    .optional(),
+  pod: z.strictObject({ namespace: z.string(), name: z.string(), uid: z.string() }).optional(),
+  /**
+   * `reserved`: written before the kernel is touched; `active`: answered, or about to be; `releasing`: being undone. After
+   * a crash the first and the last are undone, as nobody got or will get an answer for them.
+   */
+  state: z.enum(['reserved', 'active', 'releasing']),
+  /** When it was reserved, milliseconds since 1970. */
+  since: z.number(),
+});
+
+export type Attachment = Readonly<z.infer<typeof attachmentSchema>>;
+
+/** Group of all our links on the node, so that they can be told from others' and deleted together. */
+export const linkGroup = 0x6265;
+/** Group a link is moved to when it is about to be deleted. */
+export const doomedGroup = 0x6266;
+
+/** The key as one string; neither part can contain a slash. */
+export function keyText(key: AttachmentKey): string {
+  return `${key.containerID}/${key.ifname}`;
+}
+
+function digestOf(key: AttachmentKey, purpose: string): string {
+  return createHash('sha256')
+    .update(`${purpose}/${keyText(key)}`)
+    .digest('hex');
+}
+
+/** Name of the node's end. The same for every ADD of the key, so that a repeated ADD gives the same answer. */
+export function hostLinkName(key: AttachmentKey): string {
+  // "veth" is the prefix that network managers leave alone; eleven more characters are all a name can have.
+  return `veth${digestOf(key, 'link').slice(0, 11)}`;
+}
+
+/** A locally administered unicast MAC for one end, the same for every ADD of the key. */
+export function macOf(key: AttachmentKey, end: 'host' | 'sandbox'): string {
+  return ['02', ...(digestOf(key, end).match(/../g) ?? []).slice(0, 5)].join(':');
+}
+
+/** File name of the record: fixed length, whatever the container is called. */
+export function recordName(key: AttachmentKey): string {
+  return `${digestOf(key, 'record').slice(0, 32)}.json`;
+}
+
+/** Alias of the node's end: for people, and to tell our link from one that took its name. */
+export function linkAlias(key: AttachmentKey): string {
+  return `berth:${keyText(key)}`;
+}

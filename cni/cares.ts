@@ -1,0 +1,41 @@
+/** What the pod network looks after while it runs: everything it put on the node that somebody else can take away. */
+import type { Sysctl } from '../linux/sysctl.ts';
+import type { NetworkConfig } from './config.ts';
+import { forwarding } from './datapath.ts';
+import { installConflist, installExecutable } from './install.ts';
+import type { CallQueue } from './queue/callqueue.ts';
+import type { TableCare } from './tablecare.ts';
+import type { Care } from './upkeep.ts';
+
+export interface CareParts {
+  readonly config: NetworkConfig;
+  readonly shimPath: string;
+  readonly sysctl: Sysctl;
+  readonly table: TableCare;
+  readonly queue: CallQueue;
+}
+
+export function networkCares({ config, shimPath, sysctl, table, queue }: CareParts): readonly Care[] {
+  return [
+    // Within a second of a foreign flush pods have their masquerade again, also when a look takes long.
+    { what: 'table', everyMs: 400, mend: () => table.mend() },
+    { what: 'forwarding', everyMs: 1_000, mend: () => keepForwarding(sysctl) },
+    { what: 'conflist', everyMs: 1_000, mend: () => installConflist(config) },
+    { what: 'executable', everyMs: 1_000, mend: () => installExecutable(shimPath, config.cniBinDir) },
+    {
+      what: 'queue',
+      everyMs: 5_000,
+      mend: async () => {
+        await queue.retry();
+        return false;
+      },
+    },
+  ];
+}
+
+async function keepForwarding(sysctl: Sysctl): Promise<boolean> {
+  const off: string[] = [];
+  for (const name of forwarding) if ((await sysctl.read(name)) !== '1') off.push(name);
+  for (const name of off) await sysctl.set(name, '1');
+  return off.length > 0;
+}

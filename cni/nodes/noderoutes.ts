@@ -1,0 +1,130 @@
+/** The routes to other nodes' pods: what should be, from facts about the nodes and this node's network, and the way there. Pure. */
+import type { AddressState, LinkState, RouteRequest, RouteState } from '../../linux/rtnetlink/rtnetlink.ts';
+import { linkGroup } from '../attachment.ts';
+import { contains, formatNetwork, parseAddress, parseNetwork } from '../addresses.ts';
+import type { Network } from '../addresses.ts';
+import type { NodeFacts } from './nodefacts.ts';
+import { believedRanges } from './ranges.ts';
+import type { NodeRange, Refusal } from './ranges.ts';
+
+/** RTPROT of our routes, a number nobody else has: only these are ever changed or deleted. */
+export const routeMaker = 98;
+
+export interface NodeRoute {
+  readonly node: string;
+  readonly destination: string;
+  readonly via: string;
+  readonly index: number;
+}
+
+export interface NodePlanInput {
+  readonly nodeName: string;
+  readonly nodes: ReadonlyMap<string, NodeFacts>;
+  /** Pod ranges of this node. */
+  readonly own: readonly Network[];
+  readonly links: readonly LinkState[];
+  readonly addresses: readonly AddressState[];
+  readonly routes: readonly RouteState[];
+}
+
+export interface NodePlan {
+  readonly routes: readonly NodeRoute[];
+  /** All believed ranges of other nodes, also those that somebody else has to route. They do not overlap. */
+  readonly ranges: readonly string[];
+  /** What is not applied because it cannot be right. */
+  readonly refusals: readonly Refusal[];
+  /** Nodes whose pods cannot be reached by a route of ours. */
+  readonly unreachable: readonly Refusal[];
+}
+
+export function planNodeRoutes(input: NodePlanInput): NodePlan {
+  const surroundings = look(input);
+  const ours = new Map(input.routes.filter(isOurs).map((route) => [route.destination, route]));
+  const { ranges, refusals } = believedRanges({
+    nodeName: input.nodeName,
+    nodes: input.nodes,
+    own: input.own,
+    addresses: [...surroundings.addresses, ...surroundings.gateways],
+    isEstablished: ({ range, address }) => address !== undefined && ours.get(formatNetwork(range))?.via === address,
+  });
+  const routes: NodeRoute[] = [];
+  const unreachable: Refusal[] = [];
+  for (const range of ranges) {
+    const found = routeTo(range, surroundings);
+    if (typeof found === 'string') unreachable.push({ node: range.node, reason: found });
+    else routes.push(found);
+  }
+  return { routes, ranges: ranges.map(({ range }) => formatNetwork(range)), refusals, unreachable };
+}
+
+/** The requests that lead from the routes there are to those that should be. Nothing that is right is touched. */
+export function routeChanges(wanted: readonly NodeRoute[], routes: readonly RouteState[]): readonly RouteRequest[] {
+  const ours = new Map(routes.filter(isOurs).map((route) => [route.destination, route]));
+  const added = wanted.flatMap((route): readonly RouteRequest[] => {
+    const { destination, via, index } = route;
+    const there = ours.get(destination);
+    ours.delete(destination);
+    if (there?.via === via && there.index === index) return [];
+    // Replacing takes one step, so that no packet finds no route.
+    return [{ op: 'add-route', destination, via, index, protocol: routeMaker, replace: there !== undefined }];
+  });
+  const removed = [...ours.values()].map(({ destination, index, via }): RouteRequest => ({
+    op: 'delete-route',
+    destination,
+    index,
+    protocol: routeMaker,
+    ...(via === undefined ? {} : { via }),
+  }));
+  return [...added, ...removed];
+}
+
+function isOurs({ protocol }: RouteState): boolean {
+  return protocol === routeMaker;
+}
+
+interface OtherRoute {
+  readonly network: Network;
+  readonly index: number;
+  readonly direct: boolean;
+}
+
+interface Surroundings {
+  readonly addresses: ReadonlySet<string>;
+  /** Routes that are not ours and lead to no pod of this node, narrowest first. */
+  readonly others: readonly OtherRoute[];
+  /** Their destinations. */
+  readonly taken: ReadonlySet<string>;
+  readonly gateways: readonly string[];
+}
+
+function look({ links, addresses, routes }: NodePlanInput): Surroundings {
+  const usable = new Set(links.filter(({ up, group }) => up && group !== linkGroup).map(({ index }) => index));
+  const others = routes
+    .filter((route) => !isOurs(route) && usable.has(route.index))
+    .flatMap(({ destination, index, via }): readonly OtherRoute[] => {
+      const network = parseNetwork(destination);
+      return network === undefined ? [] : [{ network, index, direct: via === undefined }];
+    });
+  return {
+    addresses: new Set(addresses.map(({ address }) => address.replace(/\/.*/, ''))),
+    taken: new Set(others.map(({ network }) => formatNetwork(network))),
+    gateways: routes.filter((route) => !isOurs(route)).flatMap(({ via }) => via ?? []),
+    others: others.sort((a, b) => b.network.prefix - a.network.prefix),
+  };
+}
+
+/** The route, or a sentence why there is none. */
+function routeTo({ node, range, address }: NodeRange, { addresses, others, taken }: Surroundings): NodeRoute | string {
+  const destination = formatNetwork(range);
+  const parsed = parseAddress(address ?? '');
+  if (address === undefined || parsed === undefined)
+    return `it has no internal address of IPv${range.family} yet, so its pods (${destination}) cannot be reached`;
+  if (addresses.has(address))
+    return `its address ${address} is one of this node, so its pods (${destination}) cannot be reached`;
+  if (taken.has(destination))
+    return `there is a route to its pods (${destination}) that is not Berth's; it is left alone`;
+  const way = others.find(({ network }) => network.family === range.family && contains(network, parsed.value));
+  if (way?.direct !== true)
+    return `its address ${address} is not on a link of this node, so its pods (${destination}) need a route from elsewhere`;
+  return { node, destination, via: address, index: way.index };
+}

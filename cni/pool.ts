@@ -1,0 +1,132 @@
+/** The addresses of all ranges of the node: each pod gets one of every family, of the first range that has one. */
+import { BerthError } from '../kit/errors.ts';
+import type { Family } from '../linux/ipaddress.ts';
+import { contains, formatAddress, formatNetwork, parseAddress } from './addresses.ts';
+import type { Network } from './addresses.ts';
+import { Allocator } from './allocator.ts';
+import type { Attachment } from './attachment.ts';
+
+interface Usage {
+  readonly used: number;
+  readonly free: number;
+}
+
+export class AddressPool {
+  readonly #ranges: readonly Allocator[];
+
+  /** Knows the addresses in use, and which of them was given out last. */
+  constructor(ranges: readonly Network[], attachments: readonly Attachment[]) {
+    const byAge = [...attachments].sort((a, b) => a.since - b.since).flatMap(({ addresses }) => addresses);
+    this.#ranges = ranges.map((range) => {
+      const numbers = byAge.flatMap((text) => {
+        const parsed = parseAddress(text);
+        return parsed?.family === range.family && contains(range, parsed.value) ? [parsed.value] : [];
+      });
+      return new Allocator(range, numbers, numbers.at(-1));
+    });
+  }
+
+  get families(): readonly Family[] {
+    return [...new Set(this.#ranges.map(({ network }) => network.family))].sort();
+  }
+
+  get ranges(): readonly Allocator[] {
+    return this.#ranges;
+  }
+
+  usage(family: Family): Usage {
+    const own = this.#ranges.filter(({ network }) => network.family === family);
+    const sum = (of: 'used' | 'free'): number => own.reduce((total, range) => total + range[of], 0);
+    return { used: sum('used'), free: sum('free') };
+  }
+
+  /** Why no pod can be attached, or undefined. */
+  exhausted(): string | undefined {
+    const family = this.families.find((each) => this.usage(each).free <= 0);
+    return family === undefined ? undefined : this.#exhaustion(family);
+  }
+
+  /**
+   * One address of each family, IPv4 first: those of `wanted` that have one, else the next. `kept` are addresses that
+   * the caller holds already and may keep. Throws RESOURCE_EXHAUSTED or, for a wish, CONFIG_INVALID (not of our ranges)
+   * and BUSY (in use); then nothing new is held.
+   */
+  allocate(wanted: readonly string[], kept: readonly string[] = []): readonly string[] {
+    const taken: string[] = [];
+    try {
+      const wishes = this.#wishes(wanted);
+      return this.families.map((family) => {
+        const wish = wishes.get(family);
+        const own = kept.find((text) => parseAddress(text)?.family === family);
+        if (own !== undefined && (wish === undefined || wish === own)) return own;
+        const address = wish === undefined ? this.#next(family) : this.#claim(wish);
+        taken.push(address);
+        return address;
+      });
+    } catch (error) {
+      this.release(taken);
+      throw error;
+    }
+  }
+
+  /** Whether an address is of one of today's ranges and in use. */
+  has(text: string): boolean {
+    const parsed = parseAddress(text);
+    return parsed !== undefined && this.#rangeOf(text)?.has(parsed.value) === true;
+  }
+
+  /** Gives addresses back; those that are not in use are ignored. */
+  release(texts: readonly string[]): void {
+    for (const text of texts) this.#rangeOf(text)?.release(parseAddress(text)?.value ?? -1n);
+  }
+
+  #wishes(wanted: readonly string[]): ReadonlyMap<Family, string> {
+    const wishes = new Map<Family, string>();
+    for (const text of wanted) {
+      const parsed = parseAddress(text);
+      if (parsed === undefined || this.#rangeOf(text) === undefined)
+        throw new BerthError(
+          'CONFIG_INVALID',
+          `the requested address ${text} is of none of the node's pod ranges (${this.#names()})`,
+        );
+      if (wishes.has(parsed.family))
+        throw new BerthError(
+          'CONFIG_INVALID',
+          `more than one IPv${parsed.family} address is requested; a pod gets one of each family`,
+        );
+      wishes.set(parsed.family, formatAddress(parsed.family, parsed.value));
+    }
+    return wishes;
+  }
+
+  #next(family: Family): string {
+    for (const range of this.#ranges) {
+      const value = range.network.family === family ? range.allocate() : undefined;
+      if (value !== undefined) return formatAddress(family, value);
+    }
+    throw new BerthError('RESOURCE_EXHAUSTED', this.#exhaustion(family));
+  }
+
+  #claim(text: string): string {
+    if (this.#rangeOf(text)?.claim(parseAddress(text)?.value ?? -1n) === true) return text;
+    throw new BerthError(
+      'BUSY',
+      `the requested address ${text} is in use, or reserved as the network's own, first or last one`,
+    );
+  }
+
+  #rangeOf(text: string): Allocator | undefined {
+    const parsed = parseAddress(text);
+    if (parsed === undefined) return undefined;
+    return this.#ranges.find(({ network }) => network.family === parsed.family && contains(network, parsed.value));
+  }
+
+  #names(family?: Family): string {
+    const own = this.#ranges.filter(({ network }) => family === undefined || network.family === family);
+    return own.map(({ network }) => formatNetwork(network)).join(', ');
+  }
+
+  #exhaustion(family: Family): string {
+    return `no free address in ${this.#names(family)}: all ${this.usage(family).used} are used by pods of this node`;
+  }
+}

@@ -1,0 +1,93 @@
+/** What is left of the agent before: compares records with the kernel and says what to keep, undo and repair. Pure. */
+import type { NamespaceSighting } from '../linux/netns.ts';
+import type { LinkState, NeighbourState, RouteRequest, RouteState } from '../linux/rtnetlink/rtnetlink.ts';
+import { keyText, linkAlias, linkGroup } from './attachment.ts';
+import type { Attachment } from './attachment.ts';
+import { reachRequests } from './plan.ts';
+import type { Sources } from './plan.ts';
+
+export interface RecoveryInput {
+  readonly attachments: readonly Attachment[];
+  /** Of the node's namespace: "ours" is what this namespace has, since several nodes may share one kernel. */
+  readonly links: readonly LinkState[];
+  readonly routes: readonly RouteState[];
+  readonly neighbours: readonly NeighbourState[];
+  /** What is at the path of a namespace now. */
+  readonly look: (path: string) => NamespaceSighting;
+  readonly sources: Sources;
+}
+
+export interface Release {
+  readonly attachment: Attachment;
+  /** The attachment's link, if it is still there. */
+  readonly link: LinkState | undefined;
+  readonly reason: string;
+}
+
+export interface RecoveryPlan {
+  readonly keep: readonly Attachment[];
+  readonly release: readonly Release[];
+  /** Links of our group that no attachment owns. */
+  readonly orphans: readonly LinkState[];
+  /** Routes and neighbours that kept attachments lack. Nothing that is there is touched: no packet may notice. */
+  readonly repairs: readonly RouteRequest[];
+}
+
+function isOurs(link: LinkState): boolean {
+  return link.group === linkGroup && link.kind === 'veth' && /^veth[0-9a-f]{11}$/.test(link.name);
+}
+
+export function planRecovery(input: RecoveryInput): RecoveryPlan {
+  const ours = new Map(input.links.filter(isOurs).map((link) => [link.name, link]));
+  const keep: Attachment[] = [];
+  const release: Release[] = [];
+  for (const attachment of input.attachments) {
+    const link = ours.get(attachment.host.name);
+    const reason = reasonToRelease(attachment, link, input.look);
+    if (reason === undefined) keep.push(attachment);
+    else release.push({ attachment, link, reason });
+  }
+  const owned = new Set(input.attachments.map((attachment) => attachment.host.name));
+  return {
+    keep,
+    release,
+    orphans: [...ours.values()].filter((link) => !owned.has(link.name)),
+    repairs: keep.flatMap((attachment) => repairsOf(attachment, input)),
+  };
+}
+
+function reasonToRelease(
+  attachment: Attachment,
+  link: LinkState | undefined,
+  look: (path: string) => NamespaceSighting,
+): string | undefined {
+  if (attachment.state === 'reserved') return 'its ADD was never answered';
+  if (attachment.state === 'releasing') return 'its DEL was interrupted';
+  const sighting = look(attachment.netns.path);
+  if (sighting === 'gone') return 'its network namespace is gone';
+  // An unseen one is kept: releasing on a guess would cut a living pod off.
+  if (sighting !== 'unseen' && sighting.identity !== attachment.netns.identity)
+    return 'its network namespace was replaced by another';
+  if (link?.index !== attachment.host.index) return 'its link is gone';
+  if (link.alias !== linkAlias(attachment)) return `its link has the alias of something else (${link.alias})`;
+  return undefined;
+}
+
+function repairsOf(attachment: Attachment, { routes, neighbours, sources }: RecoveryInput): readonly RouteRequest[] {
+  const { index } = attachment.host;
+  return reachRequests(attachment, sources).filter((request) => {
+    if (request.op === 'add-route')
+      return !routes.some((route) => route.index === index && route.destination === request.destination);
+    if (request.op === 'add-neighbour')
+      return !neighbours.some(
+        (entry) => entry.index === index && entry.address === request.address && entry.mac === request.mac,
+      );
+    return false;
+  });
+}
+
+/** An attachment for a log line: pod when the runtime named it, else container. */
+export function describeAttachment(attachment: Attachment): string {
+  const { pod } = attachment;
+  return pod === undefined ? keyText(attachment) : `${pod.namespace}/${pod.name} (${keyText(attachment)})`;
+}

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { parseNetwork } from './addresses.ts';
+import type { Attachment } from './attachment.ts';
+import { AddressPool } from './pool.ts';
+import { attachmentViews, poolViews } from './views.ts';
+
+function attachment(containerID: string, name?: string): Attachment {
+  const end = { name: 'veth0', index: 7, mac: '02:00:00:00:00:01' };
+  return {
+    format: 1,
+    containerID,
+    ifname: 'eth0',
+    network: 'berth',
+    netns: { path: '/run/netns/a', identity: '4:1' },
+    addresses: ['10.1.0.2'],
+    host: end,
+    sandbox: { ...end, name: 'eth0' },
+    mtu: 1400,
+    state: 'active',
+    since: 0,
+    ...(name === undefined ? {} : { pod: { namespace: 'default', name, uid: 'u' } }),
+  };
+}
+
+test('attachments are in the order of pods, those without a pod first', () => {
+  const views = attachmentViews([attachment('3', 'b'), attachment('2', 'a'), attachment('1')]);
+  expect(views.map(({ containerID }) => containerID)).toEqual(['1', '2', '3']);
+  expect(views[1]).toEqual({
+    namespace: 'default',
+    pod: 'a',
+    interface: 'eth0',
+    addresses: ['10.1.0.2'],
+    containerID: '2',
+    link: 'veth0',
+    mtu: 1400,
+    state: 'active',
+    since: '1970-01-01T00:00:00.000Z',
+  });
+});
+
+test('a pool counts the addresses of its range', () => {
+  const ranges = ['10.1.0.0/29'].flatMap((range) => parseNetwork(range) ?? []);
+  expect(poolViews(new AddressPool(ranges, [attachment('1')]).ranges)).toEqual([
+    { range: '10.1.0.0/29', size: 5, used: 1, free: 4 },
+  ]);
+});

@@ -1,0 +1,51 @@
+/** What `berth get` shows of the pod network: attachments and pools, as plain values with stable names. */
+import { formatNetwork } from './addresses.ts';
+import type { Allocator } from './allocator.ts';
+import type { Attachment } from './attachment.ts';
+
+export interface AttachmentView {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly interface: string;
+  readonly addresses: readonly string[];
+  readonly containerID: string;
+  /** The node's end. */
+  readonly link: string;
+  readonly mtu: number;
+  readonly state: string;
+  /** When it was reserved, ISO 8601. */
+  readonly since: string;
+}
+
+/** By namespace, pod and interface. */
+export function attachmentViews(attachments: readonly Attachment[]): readonly AttachmentView[] {
+  return attachments
+    .map((attachment) => ({
+      namespace: attachment.pod?.namespace ?? '',
+      pod: attachment.pod?.name ?? '',
+      interface: attachment.ifname,
+      addresses: attachment.addresses,
+      containerID: attachment.containerID,
+      link: attachment.host.name,
+      mtu: attachment.mtu,
+      state: attachment.state,
+      since: new Date(attachment.since).toISOString(),
+    }))
+    .sort((a, b) => keyOf(a).localeCompare(keyOf(b)));
+}
+
+function keyOf({ namespace, pod, interface: name }: AttachmentView): string {
+  return `${namespace}/${pod}/${name}`;
+}
+
+export interface PoolView {
+  readonly range: string;
+  /** Addresses that pods can have. */
+  readonly size: number;
+  readonly used: number;
+  readonly free: number;
+}
+
+export function poolViews(ranges: readonly Allocator[]): readonly PoolView[] {
+  return ranges.map(({ network, size, used, free }) => ({ range: formatNetwork(network), size, used, free }));
+}
