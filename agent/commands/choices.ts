@@ -1,0 +1,6 @@
+/** What `berth get` can be asked for, and how it prints; apart, so that the command line is parsed without loading the rest. */
+
+export const outputs = ['table', 'wide', 'json', 'yaml'] as const;
+export type Output = (typeof outputs)[number];
+export const kinds = ['attachments', 'pools'] as const;
+export type Kind = (typeof kinds)[number];

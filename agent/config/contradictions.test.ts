@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { contradictions } from './contradictions.ts';
+import type { CheckedSections } from './contradictions.ts';
+import { formatProblem } from './problem.ts';
+
+const agent = { stateDir: '/var/lib/berth', port: 9880 };
+const kubelet = { rootDir: '/var/lib/kubelet' };
+const network = { podCIDR: 'auto', runDir: '/run/berth' };
+const pool = (path: string): CheckedSections => ({
+  agent: { ...agent, nodeName: 'a' },
+  kubelet,
+  storage: { runDir: '/run/berth/storage', pools: [{ path }] },
+});
+
+test.each<[string, CheckedSections, string | undefined, string[]]>([
+  ['a pool on a disk is fine', pool('/mnt/disk'), undefined, []],
+  ['a pool below the folder of the state is fine', pool('/var/lib/berth/pools/default'), undefined, []],
+  [
+    'a pool that dies with the boot',
+    pool('/run/pool'),
+    undefined,
+    ['storage.pools[0].path: volumes would not survive there; expected a folder outside /run, got "/run/pool"'],
+  ],
+  [
+    'a pool among the files of the kubelet',
+    pool('/var/lib/kubelet/pool'),
+    undefined,
+    [
+      'storage.pools[0].path: expected a folder outside kubelet.rootDir (/var/lib/kubelet), which the kubelet cleans up, got "/var/lib/kubelet/pool"',
+    ],
+  ],
+  ['the Node named by the environment', { agent, network }, 'a', []],
+  [
+    'a Node that nobody named, with storage and a network that needs its range',
+    { agent, network, storage: { runDir: '/run/berth/storage', pools: [] } },
+    undefined,
+    [
+      'agent.nodeName: missing, and NODE_NAME is not set; expected the name of this Node: storage ties its volumes to it; network.podCIDR is auto, so it is read from the Node',
+    ],
+  ],
+  [
+    'a network with its own range needs no name',
+    { agent, network: { ...network, podCIDR: '10.1.0.0/24' } },
+    undefined,
+    [],
+  ],
+  [
+    'network and storage in one folder',
+    { network, storage: { runDir: '/run/berth', pools: [] } },
+    undefined,
+    ['storage.runDir: expected another folder than network.runDir, each keeps its own records there, got "/run/berth"'],
+  ],
+  ['devices need no name', { agent, devices: {} }, undefined, []],
+])('%s', (_, sections, environment, expected) => {
+  expect(contradictions(sections, environment).map((each) => formatProblem('f', each))).toEqual(
+    expected.map((each) => `f: ${each}`),
+  );
+});

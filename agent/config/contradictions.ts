@@ -1,0 +1,61 @@
+/** What is right in each section and still cannot work together. Sections that are wrong in themselves are absent here. */
+import type { ConfigPath, ConfigProblem } from './problem.ts';
+
+/** The fields that are looked at, of sections that were found right. */
+export interface CheckedSections {
+  readonly agent?: { readonly nodeName?: string | undefined; readonly stateDir: string; readonly port: number };
+  readonly kubelet?: { readonly rootDir: string };
+  readonly network?: { readonly podCIDR: string | readonly string[]; readonly runDir: string };
+  readonly devices?: object;
+  readonly storage?: { readonly runDir: string; readonly pools: readonly { readonly path: string }[] };
+}
+
+/** Folders that die with the boot, or that somebody else fills. */
+const unfitForVolumes = ['/run', '/var/run', '/dev', '/proc', '/sys'];
+
+export function contradictions(sections: CheckedSections, environmentNodeName: string | undefined): ConfigProblem[] {
+  return [...nodeNameProblems(sections, environmentNodeName), ...poolProblems(sections), ...runDirProblems(sections)];
+}
+
+/** Who needs the Node's name, when nobody has told it. */
+function nodeNameProblems(
+  { agent, network, storage }: CheckedSections,
+  fromEnvironment: string | undefined,
+): ConfigProblem[] {
+  if (agent === undefined || agent.nodeName !== undefined || (fromEnvironment ?? '') !== '') return [];
+  const reasons = [
+    ...(storage === undefined ? [] : ['storage ties its volumes to it']),
+    ...(network?.podCIDR === 'auto' ? ['network.podCIDR is auto, so it is read from the Node'] : []),
+  ];
+  if (reasons.length === 0) return [];
+  const message = `missing, and NODE_NAME is not set; expected the name of this Node: ${reasons.join('; ')}`;
+  return [{ path: ['agent', 'nodeName'], message }];
+}
+
+function poolProblems({ kubelet, storage }: CheckedSections): ConfigProblem[] {
+  return (storage?.pools ?? []).flatMap(({ path }, index) => {
+    const at: ConfigPath = ['storage', 'pools', index, 'path'];
+    const bad = unfitForVolumes.find((folder) => isWithin(path, folder));
+    if (bad !== undefined)
+      return [{ path: at, message: `volumes would not survive there; expected a folder outside ${bad}`, value: path }];
+    if (kubelet !== undefined && isWithin(path, kubelet.rootDir))
+      return [
+        {
+          path: at,
+          message: `expected a folder outside kubelet.rootDir (${kubelet.rootDir}), which the kubelet cleans up`,
+          value: path,
+        },
+      ];
+    return [];
+  });
+}
+
+function runDirProblems({ network, storage }: CheckedSections): ConfigProblem[] {
+  if (network === undefined || network.runDir !== storage?.runDir) return [];
+  const message = 'expected another folder than network.runDir, each keeps its own records there';
+  return [{ path: ['storage', 'runDir'], message, value: storage.runDir }];
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}

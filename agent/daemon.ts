@@ -1,0 +1,82 @@
+/** The running agent: every service under its supervisor, the endpoint, the event-loop watch; and the way back. */
+import type { Registry } from 'prom-client';
+import { messageOf } from '../kit/errors.ts';
+import type { Logger } from '../kit/log.ts';
+import type { Service, Views } from '../kit/service.ts';
+import { Endpoint } from './endpoint.ts';
+import { watchEventLoop } from './eventloop.ts';
+import type { ServiceState } from './health.ts';
+import { Inspection } from './inspection.ts';
+import { registerServiceMetrics } from './metrics.ts';
+import type { AgentSettings } from './settings.ts';
+import { Supervisor } from './supervisor.ts';
+
+export interface DaemonParts {
+  readonly settings: Pick<AgentSettings, 'port' | 'socket' | 'stopSeconds'>;
+  readonly services: readonly Service[];
+  readonly registry: Registry;
+  readonly log: Logger;
+}
+
+export class Daemon {
+  readonly #parts: DaemonParts;
+  readonly #supervisors: readonly Supervisor[];
+  readonly #endpoint: Endpoint;
+  readonly #inspection: Inspection;
+  #stopping = false;
+  #endWatch: () => void = () => undefined;
+
+  constructor(parts: DaemonParts) {
+    const { services, registry, log, settings } = parts;
+    this.#parts = parts;
+    this.#supervisors = services.map((service) => new Supervisor(service, log));
+    registerServiceMetrics(registry, this.#supervisors);
+    const sources = {
+      states: () => this.states(),
+      metrics: () => registry.metrics(),
+      metricsType: registry.contentType,
+    };
+    this.#endpoint = new Endpoint(settings.port, sources, log);
+    const views = Object.assign({}, ...services.map((service) => service.views ?? {})) as Views;
+    this.#inspection = new Inspection(settings.socket, views, log);
+  }
+
+  /** Begins everything and returns at once: nothing waits for anything else. */
+  start(): void {
+    this.#endWatch = watchEventLoop(this.#parts.log);
+    this.#endpoint.start();
+    this.#inspection.start();
+    for (const supervisor of this.#supervisors) supervisor.start();
+  }
+
+  states(): readonly ServiceState[] {
+    const states = this.#supervisors.map((each) => ({ name: each.name, reason: each.notReady() }));
+    return this.#stopping ? [...states, { name: 'agent', reason: 'is stopping' }] : states;
+  }
+
+  /**
+   * Stops every service at the same time, with `stopSeconds` for the calls in flight; the endpoint ends last, so that
+   * /readyz tells that we stop. False when a service did not end in time (it is named in the log).
+   */
+  async stop(): Promise<boolean> {
+    this.#stopping = true;
+    const { settings, log } = this.#parts;
+    const deadline = AbortSignal.timeout(settings.stopSeconds * 1_000);
+    const inTime = await Promise.all(
+      this.#supervisors.map(async (each) => {
+        const ended = await each.stop(deadline);
+        if (!ended) {
+          const text = `did not end within ${settings.stopSeconds} s; its calls in flight are cut off`;
+          log.error({ event: 'service.stop_overdue', component: each.name }, text);
+        }
+        return ended;
+      }),
+    );
+    await this.#inspection.stop();
+    await this.#endpoint.stop().catch((error: unknown) => {
+      log.error({ event: 'endpoint.stop_failed' }, messageOf(error));
+    });
+    this.#endWatch();
+    return inTime.every(Boolean);
+  }
+}

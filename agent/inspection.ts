@@ -1,0 +1,90 @@
+/**
+ * What `berth get` reads: the services' views over HTTP on a Unix socket of mode 0600, because pods' names and addresses are
+ * not everybody's on the node. Read only, and nothing depends on it: when it cannot listen, it says so and tries again.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmod, rename, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { delayOf, pause } from '../kit/backoff.ts';
+import type { BackoffSchedule } from '../kit/backoff.ts';
+import { messageOf } from '../kit/errors.ts';
+import type { Logger } from '../kit/log.ts';
+import type { Views } from '../kit/service.ts';
+
+const listenBackoff: BackoffSchedule = [1_000, 5_000, 30_000];
+
+export class Inspection {
+  readonly #path: string;
+  readonly #log: Logger;
+  readonly #server: Server;
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+  #inode: number | undefined;
+
+  constructor(path: string, views: Views, log: Logger) {
+    this.#path = path;
+    this.#log = log;
+    this.#server = createServer((request, response) => {
+      answer(request, response, views);
+    });
+    this.#server.requestTimeout = 5_000;
+    this.#server.headersTimeout = 5_000;
+  }
+
+  start(): void {
+    this.#loop = this.#listen();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+    if (!this.#server.listening) return;
+    // A successor may have put its own socket there already.
+    const found = await stat(this.#path).catch(() => undefined);
+    if (found?.ino === this.#inode) await rm(this.#path, { force: true });
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #listen(): Promise<void> {
+    for (let attempt = 0; !this.#stopping.signal.aborted; attempt += 1) {
+      // Renamed when it is closed to others, in place of what a killed agent left.
+      const temporary = `${this.#path}.${randomBytes(3).toString('hex')}`;
+      try {
+        await new Promise<void>((resolve, reject) => {
+          this.#server.once('error', reject);
+          this.#server.listen(temporary, () => {
+            this.#server.off('error', reject);
+            resolve();
+          });
+        });
+        await chmod(temporary, 0o600);
+        this.#inode = (await stat(temporary)).ino;
+        await rename(temporary, this.#path);
+        return;
+      } catch (error) {
+        if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
+        const wait = delayOf(listenBackoff, attempt);
+        this.#log.warn(
+          { event: 'inspection.listen_failed', path: this.#path, retryMs: wait, error: messageOf(error) },
+          'berth get does not work: its socket cannot be made',
+        );
+        await pause(wait, this.#stopping.signal);
+      }
+    }
+  }
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, views: Views): void {
+  const send = (status: number, body: object): void => {
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(`${JSON.stringify(body)}\n`);
+  };
+  const name = /^\/v1\/([a-z]+)$/.exec(request.url ?? '')?.[1] ?? '';
+  const view = Object.hasOwn(views, name) ? views[name] : undefined;
+  if (request.method !== 'GET') send(405, { error: 'only GET is answered here' });
+  else if (view === undefined) send(404, { error: `this agent has no ${name}: the section for it is not configured` });
+  else send(200, { items: view() });
+}

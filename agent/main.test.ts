@@ -1,0 +1,145 @@
+/** The real process, as Kubernetes starts and stops it. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
+let folder = '';
+const running: ChildProcess[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'berth-agent-'));
+});
+afterEach(async () => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+  await rm(folder, { recursive: true });
+});
+
+const head = 'apiVersion: berth.dev/v1alpha1\nkind: NodeConfig\n';
+
+interface Berth {
+  readonly child: ChildProcess;
+  /** What it logged so far, one object a line. */
+  readonly logged: Record<string, unknown>[];
+  readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+function berth(...args: string[]): Berth {
+  const env = { PATH: process.env['PATH'] };
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.push(child);
+  const logged: Record<string, unknown>[] = [];
+  let rest = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    const lines = `${rest}${chunk.toString()}`.split('\n');
+    rest = lines.pop() ?? '';
+    logged.push(
+      ...lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>),
+    );
+  });
+  const ended = Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]).then(
+    ([[code], stdout, stderr]) => ({ code: code as number | null, stdout, stderr }),
+  );
+  return { child, logged, ended };
+}
+
+/** A device plugin without a kubelet: it starts, and waits for one. */
+async function writeConfig(port: number): Promise<string> {
+  const file = join(folder, 'config.yaml');
+  const devices = 'devices: {resources: [{name: berth.dev/null, paths: [/dev/null]}]}';
+  await writeFile(
+    file,
+    `${head}agent: {port: ${port}, socket: ${folder}/agent.sock}\nkubelet: {rootDir: ${folder}}\n${devices}\n`,
+  );
+  return file;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function seen({ logged }: Berth, event: string): Promise<Record<string, unknown>> {
+  return await vi.waitUntil(() => logged.find((line) => line['event'] === event), { timeout: 10_000 });
+}
+
+describe('the command line', () => {
+  test.each([
+    [['version'], 0, 'berth 0.1.0', ''],
+    [['--help'], 0, 'Usage: berth', ''],
+    [[], 2, '', 'Usage: berth'],
+    [['run'], 2, '', "required option '--config <file>'"],
+    [['sail'], 2, '', "unknown command 'sail'"],
+    [['validate', '/nowhere'], 2, '', 'ENOENT'],
+    [['get', 'ships'], 2, '', 'Allowed choices are attachments, pools'],
+    [['get', 'pools', '-o', 'csv'], 2, '', 'Allowed choices are table, wide, json, yaml'],
+    [['get', 'pools', '--socket', '/nowhere/agent.sock'], 1, '', 'no agent runs here'],
+  ])('berth %j exits with %i', async (args, code, stdout, stderr) => {
+    const result = await berth(...args).ended;
+    expect(result.code).toBe(code);
+    expect(result.stdout).toContain(stdout);
+    expect(result.stderr).toContain(stderr);
+  });
+
+  test.each(['run', 'validate'])(
+    'berth %s names every problem of a configuration and exits with 2',
+    async (command) => {
+      const file = join(folder, 'bad.yaml');
+      const sections =
+        'agent: {port: none}\ndevices: {resources: []}\nstorage: {pools: [{name: a, path: /run/pool}]}\nnetwerk: {}\n';
+      await writeFile(file, head + sections);
+      const result = await berth(...(command === 'run' ? ['run', '--config'] : [command]), file).ended;
+      expect(result.code).toBe(2);
+      expect(result.stdout).toBe('');
+      expect(result.stderr.split('\n').map((line) => line.slice(0, file.length + 30))).toEqual([
+        expect.stringContaining(`${file}:3: agent.port: `),
+        expect.stringContaining(`${file}:4: devices.resources: `),
+        expect.stringContaining(`${file}:5: storage.pools[0].path: `),
+        expect.stringContaining(`${file}:6: netwerk: unknown key`),
+        `berth: ${file} has 4 problems`,
+        '',
+      ]);
+    },
+  );
+});
+
+describe('the daemon', { timeout: 20_000 }, () => {
+  test('serves its health and metrics, and ends with 0 when it is told to stop', async () => {
+    const port = await freePort();
+    const agent = berth('run', '--config', await writeConfig(port));
+    await seen(agent, 'endpoint.listening');
+    const url = `http://127.0.0.1:${port}`;
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    const ready = await fetch(`${url}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('[-]devices not ready: ')]);
+    const asked = await berth('get', 'attachments', '--socket', join(folder, 'agent.sock')).ended;
+    expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining('this agent has no attachments')]);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toMatch(/^berth_build_info\{version="0.1.0",node_version="[\d.]+"\} 1$/m);
+    expect(metrics).toMatch(/^berth_service_ready\{service="devices"\} 0$/m);
+    agent.child.kill('SIGTERM');
+    expect((await agent.ended).code).toBe(0);
+  });
+
+  test('lives with a port in use', async () => {
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    const { port } = holder.address() as AddressInfo;
+    const agent = berth('run', '--config', await writeConfig(port));
+    expect(await seen(agent, 'endpoint.listen_failed')).toMatchObject({ port });
+    agent.child.kill('SIGINT');
+    expect((await agent.ended).code).toBe(0);
+    await new Promise((resolve) => holder.close(resolve));
+  });
+});

@@ -1,0 +1,62 @@
+/** The command line `berth`: run, validate, get, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { messageOf } from '../kit/errors.ts';
+import { kinds, outputs } from './commands/choices.ts';
+import type { Kind, Output } from './commands/choices.ts';
+import { version } from './version.ts';
+
+const usageExit = 2;
+
+const program = new Command('berth')
+  .description("The Kubernetes node agent for a pod's network, devices and storage.")
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError('(berth --help lists the commands)');
+
+program
+  .command('run')
+  .description('run the agent until SIGTERM')
+  .requiredOption('--config <file>', 'the NodeConfig (YAML)')
+  .action(async ({ config }: { config: string }) => {
+    // Loaded only here, because it brings the three plugins with it.
+    const { run } = await import('./commands/run.ts');
+    process.exitCode = await run(config);
+  });
+
+program
+  .command('validate')
+  .description('check a NodeConfig and name everything that is wrong with it')
+  .argument('<file>', 'the NodeConfig (YAML); - reads standard input')
+  .action(async (file: string) => {
+    const { validate } = await import('./commands/validate.ts');
+    process.exitCode = await validate(file);
+  });
+
+program
+  .command('get')
+  .description('show what the agent on this node has')
+  .addArgument(new Argument('<kind>').choices(kinds))
+  .addOption(new Option('-o, --output <format>', 'how to print it').choices(outputs).default('table'))
+  .option('--socket <path>', 'where the agent listens (its agent.socket)', '/run/berth/agent.sock')
+  .action(async (kind: Kind, { output, socket }: { output: Output; socket: string }) => {
+    const { get } = await import('./commands/get.ts');
+    process.exitCode = await get(kind, output, socket);
+  });
+
+program
+  .command('version')
+  .description('print the version')
+  .action(() => {
+    process.stdout.write(`berth ${version} (node ${process.versions.node})\n`);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // commander has already printed what was wrong with the arguments; --help is an "error" of exit code 0.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usageExit;
+  else {
+    process.stderr.write(`berth: ${messageOf(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,74 @@
+/** The wiring: which services a NodeConfig asks for, each with what it needs. The only place where all three plugins meet. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Registry } from 'prom-client';
+import type { NodeSource } from '../cni/nodes/nodefacts.ts';
+import { createNetworkService } from '../cni/service.ts';
+import { createStorageService } from '../csi/service.ts';
+import { createDeviceService } from '../deviceplugin/service.ts';
+import { BerthError } from '../kit/errors.ts';
+import type { Logger } from '../kit/log.ts';
+import type { Service } from '../kit/service.ts';
+import { inClusterAccess, kubeconfigAccess } from './kubernetes/access.ts';
+import { createApiClient } from './kubernetes/client.ts';
+import { follow } from './kubernetes/follow.ts';
+import { nodeCollection } from './kubernetes/nodes.ts';
+import { readPodRanges } from './kubernetes/podranges.ts';
+import type { NodeConfig } from './nodeconfig.ts';
+import { version } from './version.ts';
+
+export interface Surroundings {
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** One service per section, in the order in which a pod meets them. Makes nothing yet: `start` does. */
+export function createServices(config: NodeConfig, surroundings: Surroundings): readonly Service[] {
+  const { registry, env } = surroundings;
+  const { agent, network, devices, storage } = config;
+  const kubeletRoot = config.kubelet.rootDir;
+  const logOf = (component: string): Logger => surroundings.log.child({ component });
+  const nodeName = (): string => {
+    const name = agent.nodeName ?? env['NODE_NAME'] ?? '';
+    if (name === '') throw new BerthError('CONFIG_INVALID', 'agent.nodeName is missing, and NODE_NAME is not set');
+    return name;
+  };
+  const access = agent.kubeconfig === undefined ? inClusterAccess(env) : kubeconfigAccess(agent.kubeconfig);
+  const nodes = (): NodeSource => ({
+    name: nodeName(),
+    follow: (changed, signal) => follow(nodeCollection, { readAccess: access, log: logOf('network') }, changed, signal),
+  });
+  const podCIDR = async (signal: AbortSignal): Promise<readonly string[]> => {
+    const source = {
+      client: createApiClient(access),
+      nodeName: nodeName(),
+      stateDir: agent.stateDir,
+      log: logOf('network'),
+    };
+    return await readPodRanges(source, signal);
+  };
+  return [
+    ...(network === undefined
+      ? []
+      : [createNetworkService(network, { podCIDR, nodes, log: logOf('network'), registry, shimPath: shimPath() })]),
+    ...(devices === undefined ? [] : [createDeviceService(devices, { kubeletRoot, log: logOf('devices'), registry })]),
+    ...(storage === undefined
+      ? []
+      : [
+          createStorageService(storage, {
+            nodeName: nodeName(),
+            kubeletRoot,
+            log: logOf('storage'),
+            registry,
+            version,
+          }),
+        ]),
+  ];
+}
+
+/** The built CNI executable: beside the bundle, or in dist/ when the agent runs from source. */
+function shimPath(): string {
+  const beside = join(import.meta.dirname, 'cni/berth');
+  return existsSync(beside) ? beside : join(import.meta.dirname, '../dist/cni/berth');
+}

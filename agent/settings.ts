@@ -1,0 +1,44 @@
+/** The section `agent` of a NodeConfig: what concerns the daemon itself. */
+import { z } from 'zod';
+
+const absolutePath = z
+  .string()
+  .regex(/^\/[^\0]*$/, 'expected an absolute path')
+  .meta({ title: 'absolute path' });
+
+export const agentSchema = z.strictObject({
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('Lowest level that is written to the log (JSON lines on standard error).'),
+  port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .default(9880)
+    .describe(
+      "Loopback TCP port of `/livez`, `/readyz` and `/metrics`. The agent is in the node's network, so it must be free there.",
+    ),
+  socket: absolutePath
+    .default('/run/berth/agent.sock')
+    .describe('Unix socket, for root only, on which `berth get` asks the agent. Its folder must exist.'),
+  nodeName: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'expected the name of a Node: lower-case letters, digits, - and .')
+    .optional()
+    .describe(
+      'Name of this Node in Kubernetes. Without it: the environment variable `NODE_NAME`, which the DaemonSet sets.',
+    ),
+  kubeconfig: absolutePath
+    .optional()
+    .describe("kubeconfig file for the Kubernetes API. Without it: the pod's service account."),
+  stateDir: absolutePath.default('/var/lib/berth').describe('Folder for what must outlive a reboot.'),
+  stopSeconds: z
+    .int()
+    .min(1)
+    .max(600)
+    .default(20)
+    .describe('Seconds that calls in flight get to finish when the agent is told to stop.'),
+});
+
+export type AgentSettings = z.infer<typeof agentSchema>;
