@@ -1,0 +1,102 @@
+/** The manifests, the NodeConfig in them and the program agree with each other. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { loadNodeConfig } from '../agent/nodeconfig.ts';
+import manifest from '../package.json' with { type: 'json' };
+
+const folder = join(import.meta.dirname, '../daemonset');
+const read = (file: string): Promise<string> => readFile(join(folder, file), 'utf8');
+
+const container = z.object({
+  name: z.string(),
+  image: z.string(),
+  args: z.array(z.string()),
+  livenessProbe: z.object({ httpGet: z.object({ host: z.string(), port: z.int() }) }).optional(),
+  readinessProbe: z.object({ httpGet: z.object({ host: z.string(), port: z.int() }) }).optional(),
+  volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string(), mountPropagation: z.string().optional() })),
+});
+const daemonSet = z.object({
+  spec: z.object({
+    template: z.object({
+      spec: z.object({
+        terminationGracePeriodSeconds: z.int(),
+        containers: z.tuple([container, container]),
+        volumes: z.array(z.object({ name: z.string(), hostPath: z.object({ path: z.string() }).optional() })),
+      }),
+    }),
+  }),
+});
+
+async function podSpec() {
+  return daemonSet.parse(parse(await read('daemonset.yaml'))).spec.template.spec;
+}
+
+async function nodeConfig() {
+  const loaded = loadNodeConfig(await read('config.yaml'), 'a');
+  if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems));
+  return loaded.config;
+}
+
+test('the image that is asked for is the one that is built', async () => {
+  const { images } = z
+    .object({ images: z.array(z.object({ name: z.string(), newTag: z.string() })) })
+    .parse(parse(await read('kustomization.yaml')));
+  expect(images).toEqual([{ name: 'berth.dev/berth', newTag: manifest.version }]);
+  expect((await podSpec()).containers[0].image).toBe('berth.dev/berth');
+});
+
+test('probes ask where the agent serves, and it has the time to stop that it takes', async () => {
+  const { agent } = await nodeConfig();
+  const { containers, terminationGracePeriodSeconds } = await podSpec();
+  const at = { host: '127.0.0.1', port: agent.port };
+  expect(containers[0].livenessProbe?.httpGet).toMatchObject(at);
+  expect(containers[0].readinessProbe?.httpGet).toMatchObject(at);
+  expect(terminationGracePeriodSeconds).toBeGreaterThan(agent.stopSeconds);
+});
+
+test('every folder of the configuration is a folder of the node at the same path', async () => {
+  const { kubelet, network, storage, agent, devices } = await nodeConfig();
+  const { containers, volumes } = await podSpec();
+  const mounted = containers[0].volumeMounts
+    .filter(({ name, mountPath }) => volumes.find((volume) => volume.name === name)?.hostPath?.path === mountPath)
+    .map(({ mountPath }) => mountPath);
+  const wanted = [
+    kubelet.rootDir,
+    agent.stateDir,
+    devices?.devRoot,
+    network?.runDir,
+    network?.cniBinDir,
+    network?.cniConfDir,
+    storage?.runDir,
+    ...(storage?.pools.map(({ path }) => path) ?? []),
+  ];
+  const missing = wanted.filter((path) => !mounted.some((mount) => path === mount || path?.startsWith(`${mount}/`)));
+  expect(missing).toEqual([]);
+});
+
+test('mounts that the node must see, and mounts of the node that come later, are passed on', async () => {
+  const { containers } = await podSpec();
+  const passed = containers[0].volumeMounts.filter(({ mountPropagation }) => mountPropagation !== undefined);
+  expect(Object.fromEntries(passed.map((mount) => [mount.mountPath, mount.mountPropagation]))).toEqual({
+    '/var/lib/kubelet': 'Bidirectional',
+    '/run/netns': 'HostToContainer',
+    '/var/lib/berth': 'HostToContainer',
+  });
+});
+
+test('the driver has one name', async () => {
+  const { storage } = await nodeConfig();
+  const { name } = z
+    .object({ metadata: z.object({ name: z.string() }) })
+    .parse(parse(await read('csidriver.yaml'))).metadata;
+  const classes = parseAllDocuments(await read('storageclasses.yaml')).map((each) =>
+    z.object({ provisioner: z.string() }).parse(each.toJS()),
+  );
+  const sidecarFolder = (await podSpec()).volumes.find((volume) => volume.name === 'csi-socket')?.hostPath?.path;
+  expect(storage?.driverName).toBe(name);
+  expect(classes.map(({ provisioner }) => provisioner)).toEqual([name, name]);
+  expect(sidecarFolder).toBe(`/var/lib/kubelet/plugins/${name}`);
+});

@@ -1,0 +1,110 @@
+/** The agent's image as a file that containerd imports: daemonset/Containerfile on a base made from Debian packages. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cacheFolder } from '../cluster/cache.ts';
+import { run, runChecked } from '../cluster/command.ts';
+import { withLockFile } from '../cluster/lockfile.ts';
+import manifest from '../package.json' with { type: 'json' };
+import { build, distFolder } from './build.ts';
+
+/** The name the DaemonSet asks for; the kustomization holds the same (a test compares). */
+export const imageRef = `berth.dev/berth:${manifest.version}`;
+
+const containerfile = join(import.meta.dirname, '../daemonset/Containerfile');
+const baseContainerfile = 'FROM scratch\nADD base.tar /\nCMD ["/bin/bash"]\n';
+/** What a slim base leaves out: nobody reads manuals in a container. Licences stay. */
+const baseOptions = ['doc', 'man', 'info', 'locale', 'lintian', 'linda'].map(
+  (folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`,
+);
+const baseCommand = [
+  '--variant=minbase',
+  ...baseOptions,
+  '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+  'trixie',
+];
+
+export interface BuiltImage {
+  /** A Docker archive (uncompressed, which is quicker to write and to import than OCI's gzip). */
+  readonly path: string;
+  readonly ref: string;
+}
+
+/** Builds dist/ and the image where they are out of date; resolves at once when nothing has changed. */
+export async function buildImage(options: { readonly progress: (line: string) => void }): Promise<BuiltImage> {
+  const { progress } = options;
+  const folder = join(cacheFolder(), 'images');
+  const waiting = (pid: number): void => {
+    progress(`waiting for process ${pid}, which builds the image too`);
+  };
+  return await withLockFile(join(folder, 'lock'), waiting, async () => {
+    const dist = await build(progress);
+    const recipe = await readFile(containerfile, 'utf8');
+    const hash = shortHash(dist, recipe, baseContainerfile, ...baseCommand, imageRef);
+    const path = join(folder, `berth-${hash}.tar`);
+    if (!existsSync(path)) await makeImage(folder, path, progress);
+    return { path, ref: imageRef };
+  });
+}
+
+async function makeImage(folder: string, path: string, progress: (line: string) => void): Promise<void> {
+  const storage = join(folder, 'storage');
+  // buildah's own run-time state is of use only while it runs.
+  const scratch = join(folder, 'scratch');
+  // What a killed build left; nobody else builds here while we hold the lock.
+  await removeScratch(scratch);
+  await mkdir(scratch, { recursive: true });
+  const buildah = ['--root', storage, '--runroot', join(scratch, 'run')];
+  try {
+    const base = `localhost/berth-base:${shortHash(baseContainerfile, ...baseCommand)}`;
+    if ((await run('buildah', [...buildah, 'inspect', '--type', 'image', base])).code !== 0) {
+      progress('image: making the Debian base (once, half a minute)');
+      await runChecked('mmdebstrap', ['--quiet', ...baseCommand, join(scratch, 'base.tar'), ...(await otherMirror())]);
+      await writeFile(join(scratch, 'Containerfile'), baseContainerfile);
+      await runChecked('buildah', [...buildah, 'build', '--isolation', 'chroot', '--tag', base, scratch]);
+    }
+    progress('image: building daemonset/Containerfile');
+    const arguments_ = ['--isolation', 'chroot', '--layers', '--build-arg', `BASE=${base}`, '--tag', imageRef];
+    await runChecked('buildah', [...buildah, 'build', ...arguments_, '--file', containerfile, distFolder]);
+    progress('image: writing the archive');
+    await removeArchives(folder);
+    await runChecked('buildah', [...buildah, 'push', '--quiet', imageRef, `docker-archive:${path}.new:${imageRef}`]);
+    await rename(`${path}.new`, path);
+    // The layers of earlier builds; those the new image stands on are kept.
+    await run('buildah', [...buildah, 'rmi', '--prune']);
+  } finally {
+    // The overlay driver leaves its folder mounted on itself.
+    await run('umount', [join(storage, 'overlay')]);
+    await removeScratch(scratch);
+  }
+}
+
+/** Stays out of what a killed buildah may have left mounted in there. */
+async function removeScratch(folder: string): Promise<void> {
+  await runChecked('rm', ['-rf', '--one-file-system', folder]);
+}
+
+/** Archives of earlier builds, and halves of killed ones: each has half a gigabyte. */
+async function removeArchives(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const old = (await readdir(folder)).filter((name) => /^berth-[0-9a-f]+\.tar(\.new)?$/.test(name));
+  await Promise.all(old.map((name) => rm(join(folder, name))));
+}
+
+/** The Debian mirror this machine is set to use, where it is not the usual one. */
+async function otherMirror(): Promise<readonly string[]> {
+  const answer = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Origin: Debian', 'Label: Debian']);
+  const mirror = answer.stdout.split('\n').find((line) => /^https?:/.test(line));
+  return mirror === undefined || /^https?:\/\/deb\.debian\.org\//.test(mirror) ? [] : [mirror];
+}
+
+function shortHash(...parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
+}
+
+if (import.meta.main) {
+  const { path, ref } = await buildImage({ progress: (line) => process.stderr.write(`${line}\n`) });
+  process.stderr.write(`${ref} is in ${path}\n`);
+  process.stdout.write(`${path}\n`);
+}
