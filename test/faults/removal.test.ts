@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { applyBerth, manifestFolder } from '../../scripts/deploy.ts';
+import { kubectl } from '../../scripts/kubectl.ts';
+import { claimManifest, podManifest, useScene } from '../cluster/scene.ts';
+import { findViolations } from './invariants.ts';
+
+const scene = useScene('removal');
+const { cluster } = scene;
+
+test('when Berth is removed pods keep what they have, and the next installation finds all of it', async () => {
+  await scene.apply(
+    claimManifest('kept', 'berth-ext4', '64Mi'),
+    podManifest('pod', { node: 'node-2', claims: { '/data': 'kept' } }),
+  );
+  const before = await scene.ready('pod');
+  await scene.inside('pod', 'echo kept > /data/file && sync');
+
+  await kubectl(cluster, ['delete', '-k', manifestFolder, '--wait', '--timeout=120s']);
+  expect((await scene.inside('pod', 'cat /data/file && echo more >> /data/file')).text).toBe('kept');
+  const ping = await cluster.nodes[1]!.exec(['busybox', 'ping', '-c', '1', '-W', '2', before.status.podIP!]);
+  expect(ping.stdout).toContain('1 packets received');
+
+  await applyBerth(cluster, () => undefined);
+  const after = await scene.ready('pod');
+  expect(after.metadata.uid).toBe(before.metadata.uid);
+  await scene.remove('pod', 'pod');
+  await scene.apply(podManifest('next', { claims: { '/data': 'kept' } }));
+  await scene.ready('next');
+  expect((await scene.inside('next', 'cat /data/file')).text).toBe('kept\nmore');
+  expect(await findViolations(cluster)).toEqual([]);
+  await scene.remove('pod', 'next');
+  await scene.remove('pvc', 'kept');
+});

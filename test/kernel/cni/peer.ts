@@ -1,0 +1,49 @@
+// One end of a TCP conversation inside a namespace. `serve`: answers every line with the caller's address. `ask ADDRESS`:
+// prints the answer. `hold ADDRESS`: keeps one connection, asks for each line of its input and prints the answer. Both take a
+// port as well. `serve-udp NAME` answers every datagram with its name; `hold-udp` sends from one port for each line of input.
+import { createSocket } from 'node:dgram';
+import { connect, createServer } from 'node:net';
+
+const usual = 7700;
+const [mode, address = '', asked = ''] = process.argv.slice(2);
+const port = asked === '' ? usual : Number(asked);
+
+if (mode === 'serve') {
+  createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.on('data', () => socket.write(`${socket.remoteAddress?.replace('::ffff:', '') ?? ''}\n`));
+  }).listen(port, '::', () => process.stdout.write('listening\n'));
+} else if (mode === 'serve-udp') {
+  const socket = createSocket('udp4', (_message, from) => {
+    socket.send(address, from.port, from.address);
+  });
+  socket.bind(usual, () => process.stdout.write('listening\n'));
+} else if (mode === 'hold-udp') {
+  const socket = createSocket('udp4', (answer) => process.stdout.write(`${answer.toString()}\n`));
+  process.stdout.write('ready\n');
+  process.stdin.on('data', (line) => {
+    socket.send(line, port, address);
+  });
+} else {
+  const socket = connect({ host: address, port });
+  socket.setTimeout(15_000, () => {
+    process.stdout.write('timeout\n');
+    process.exit(1);
+  });
+  socket.on('error', (error) => {
+    process.stdout.write(`${error.message}\n`);
+    process.exit(1);
+  });
+  socket.on('connect', () => {
+    if (mode === 'ask') socket.write('who am I\n');
+    else {
+      process.stdout.write('connected\n');
+      process.stdin.on('data', (line) => socket.write(line));
+    }
+  });
+  socket.on('data', (answer) => {
+    process.stdout.write(answer, () => {
+      if (mode === 'ask') process.exit(0);
+    });
+  });
+}

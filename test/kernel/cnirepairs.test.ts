@@ -1,0 +1,105 @@
+// What others take away from a node is there again while the agent runs: the nft table, forwarding, the files of the runtime.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { buildExecutable } from '../../cni/executable/build.ts';
+import { TestNode } from './cni/node.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'berth-shim-'));
+const shim = join(folder, 'berth');
+const nodes: TestNode[] = [];
+
+beforeAll(async () => {
+  await buildExecutable(shim);
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+afterEach(() => {
+  for (const node of nodes.splice(0)) node.dispose();
+});
+
+async function start(): Promise<TestNode> {
+  const node = new TestNode(shim);
+  nodes.push(node);
+  await node.startAgent();
+  return node;
+}
+
+async function soon(what: () => boolean): Promise<void> {
+  await vi.waitUntil(what, { timeout: 5_000, interval: 20 });
+}
+
+test.each([
+  ['the whole ruleset', ['flush', 'ruleset']],
+  ['our table', ['delete', 'table', 'inet', 'berth']],
+  ["our table's rules", ['flush', 'table', 'inet', 'berth']],
+  ['a set of ours', ['flush', 'set', 'inet', 'berth', 'pods']],
+])('after a flush of %s pods soon have their masquerade again', async (_what, command) => {
+  const node = await start();
+  const one = await node.addPod('one');
+  await node.serve('world');
+  const before = node.nft('list', 'table', 'inet', 'berth');
+  node.nft(...command);
+  const all = (): string => {
+    try {
+      return node.nft('list', 'table', 'inet', 'berth');
+    } catch {
+      return '';
+    }
+  };
+  await soon(() => all() === before);
+  expect(await node.ask('one', node.worldAddress)).toBe(node.nodeAddress);
+  expect(one).toBe('10.244.7.2');
+  expect(await node.stopAgent()).toContain('berth_cni_repairs_total{what="table"} 1');
+});
+
+test("others' tables are left as they are", async () => {
+  const node = await start();
+  node.nft('add', 'table', 'inet', 'stranger');
+  node.nft('delete', 'table', 'inet', 'berth');
+  await soon(() => node.nft('list', 'tables').includes('inet berth'));
+  expect(node.nft('list', 'tables')).toContain('inet stranger');
+});
+
+test('forwarding, the configuration list and the executable come back, and are counted', async () => {
+  const node = await start();
+  const conflist = join(node.config.cniConfDir, '05-berth.conflist');
+  const text = readFileSync(conflist, 'utf8');
+  const executable = join(node.config.cniBinDir, 'berth');
+  execFileSync('ip', ['netns', 'exec', node.name('node'), 'sysctl', '-qw', 'net.ipv4.ip_forward=0']);
+  rmSync(conflist);
+  rmSync(executable);
+  rmSync(join(node.config.cniBinDir, 'loopback'));
+  const forwards = (): boolean =>
+    execFileSync('ip', ['netns', 'exec', node.name('node'), 'sysctl', '-n', 'net.ipv4.ip_forward'], {
+      encoding: 'utf8',
+    }).trim() === '1';
+  await soon(() => existsSync(conflist) && existsSync(executable) && forwards());
+  expect(readFileSync(conflist, 'utf8')).toBe(text);
+  expect(statSync(executable).mode & 0o777).toBe(0o755);
+  writeFileSync(conflist, '{"broken":');
+  await soon(() => readFileSync(conflist, 'utf8') === text);
+  rmSync(node.config.cniConfDir, { recursive: true });
+  await soon(() => existsSync(conflist));
+  expect(await node.cni('STATUS', {})).toEqual({ exit: 0, stdout: '' });
+  const metrics = await node.stopAgent();
+  expect(metrics).toContain('berth_cni_repairs_total{what="conflist"} 3');
+  expect(metrics).toContain('berth_cni_repairs_total{what="executable"} 1');
+  expect(metrics).toContain('berth_cni_repairs_total{what="forwarding"} 1');
+  // An agent that has stopped restores nothing: it may have been removed for good.
+  expect(existsSync(conflist)).toBe(true);
+});
+
+test('STATUS tells what is broken and cannot be restored, and is well again afterwards', async () => {
+  const node = await start();
+  rmSync(node.config.cniConfDir, { recursive: true });
+  writeFileSync(node.config.cniConfDir, 'a file where the folder should be');
+  const status = async (): Promise<string> => (await node.cni('STATUS', {})).stdout;
+  await vi.waitUntil(async () => (await status()).includes('conflist is broken'), { timeout: 5_000, interval: 50 });
+  expect((JSON.parse(await status()) as { code: number }).code).toBe(50);
+  rmSync(node.config.cniConfDir);
+  await vi.waitUntil(async () => (await status()) === '', { timeout: 5_000, interval: 50 });
+});
