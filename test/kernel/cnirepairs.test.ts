@@ -1,6 +1,6 @@
 // What others take away from a node is there again while the agent runs: the nft table, forwarding, the files of the runtime.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -82,7 +82,8 @@ test('forwarding, the configuration list and the executable come back, and are c
   expect(statSync(executable).mode & 0o777).toBe(0o755);
   writeFileSync(conflist, '{"broken":');
   await soon(() => readFileSync(conflist, 'utf8') === text);
-  rmSync(node.config.cniConfDir, { recursive: true });
+  // In one step: the agent may put its file back while a folder is being emptied.
+  renameSync(node.config.cniConfDir, `${node.config.cniConfDir}.gone`);
   await soon(() => existsSync(conflist));
   expect(await node.cni('STATUS', {})).toEqual({ exit: 0, stdout: '' });
   const metrics = await node.stopAgent();
@@ -95,8 +96,17 @@ test('forwarding, the configuration list and the executable come back, and are c
 
 test('STATUS tells what is broken and cannot be restored, and is well again afterwards', async () => {
   const node = await start();
-  rmSync(node.config.cniConfDir, { recursive: true });
-  writeFileSync(node.config.cniConfDir, 'a file where the folder should be');
+  let attempts = 0;
+  await soon(() => {
+    try {
+      // The agent may make the folder again between the two steps; then once more.
+      renameSync(node.config.cniConfDir, join(folder, `gone-${String((attempts += 1))}`));
+      writeFileSync(node.config.cniConfDir, 'a file where the folder should be');
+      return true;
+    } catch {
+      return false;
+    }
+  });
   const status = async (): Promise<string> => (await node.cni('STATUS', {})).stdout;
   await vi.waitUntil(async () => (await status()).includes('conflist is broken'), { timeout: 5_000, interval: 50 });
   expect((JSON.parse(await status()) as { code: number }).code).toBe(50);

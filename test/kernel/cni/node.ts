@@ -262,7 +262,8 @@ export class TestNode {
   dispose(): void {
     for (const child of this.#processes) child.kill('SIGKILL');
     for (const namespace of this.#namespaces) execFileSync('ip', ['netns', 'del', this.name(namespace)]);
-    rmSync(this.folder, { recursive: true, force: true });
+    // A killed process may still be writing: try again.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 
