@@ -2,8 +2,8 @@
 import { downCluster, upCluster } from '../../cluster/cluster.ts';
 import { deployBerth } from '../../scripts/deploy.ts';
 
-/** Name by which the tests find it with `useCluster`. */
-export const clusterName = 'test';
+/** Name by which the tests find it with `useCluster`; two runs at once on one machine need two. */
+export const clusterName = process.env['BERTH_TEST_CLUSTER'] ?? 'test';
 
 /** Vitest calls this before the first test of the project; what it returns after the last. */
 export default async function setup(): Promise<() => Promise<void>> {
