@@ -278,7 +278,7 @@ describe('with a kubelet that misbehaves', () => {
     await vi.waitFor(() => {
       expect(service?.notReady()).toBeUndefined();
     });
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 40; round++) {
       const { promise: seen, resolve } = Promise.withResolvers<undefined>();
       void vi
         .waitFor(async () => {
@@ -298,7 +298,8 @@ describe('with a kubelet that misbehaves', () => {
     }, 5_000);
     kubelet.resume();
     await advertised(18_000);
-    expect(kubelet.resources.get('berth.dev/port')?.lists).toBeLessThan(10);
+    // The client's own stream takes 16 messages before it stops the transport; the other half was never sent.
+    expect(kubelet.resources.get('berth.dev/port')?.lists).toBeLessThan(25);
   });
 
   test('one that stops reading does not hold the stop, also when nothing else limits it', async () => {
