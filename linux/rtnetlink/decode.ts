@@ -8,8 +8,9 @@ import {
 } from 'netlink/dist/rt/structs.js';
 import { parseAttributes } from 'netlink/dist/structs.js';
 import { addressText } from '../ipaddress.ts';
-import { infoKind, mainTable } from './encode.ts';
-import type { AddressState, LinkState, NeighbourState, RouteState } from './rtnetlink.ts';
+import { qdiscAttribute, rootParent, tbfAttribute } from './encodeqdisc.ts';
+import { infoKind, mainTable } from './message.ts';
+import type { AddressState, LinkState, NeighbourState, RouteState, ShapeState } from './rtnetlink.ts';
 
 const inet6 = 10; // AF_INET6
 const staticRoute: number = RouteProtocol.STATIC;
@@ -67,4 +68,21 @@ export function decodeNeighbour(payload: Buffer): NeighbourState | undefined {
   const address = addressText(attrs.dst);
   if (address === undefined || data.state?.permanent !== true) return undefined;
   return { index: data.ifindex ?? 0, address, mac: macText(attrs.lladdr) };
+}
+
+/** A discipline of any kind; undefined when it is no token bucket at the root of a link. */
+export function decodeShape(payload: Buffer): ShapeState | undefined {
+  // struct tcmsg, then attributes.
+  if (payload.length < 20 || payload.readUInt32LE(12) !== rootParent) return undefined;
+  let kind = '';
+  let rate = 0;
+  parseAttributes(payload.subarray(20), ({ type, data }) => {
+    if (type === qdiscAttribute.kind) kind = data.toString('utf8').replace(/\0.*$/s, '');
+    if (type !== qdiscAttribute.options || kind !== 'tbf') return;
+    parseAttributes(data, (option) => {
+      if (option.type === tbfAttribute.parameters) rate = Math.max(rate, option.data.readUInt32LE(8));
+      if (option.type === tbfAttribute.rate64) rate = Number(option.data.readBigUInt64LE(0));
+    });
+  });
+  return kind === 'tbf' ? { index: payload.readInt32LE(4), rate } : undefined;
 }

@@ -14,6 +14,7 @@ import type {
   RouteSocket,
   RouteState,
   Rtnetlink,
+  ShapeState,
 } from './rtnetlink.ts';
 
 interface FakeLink extends LinkState {
@@ -23,6 +24,9 @@ interface FakeLink extends LinkState {
 
 interface FakeNamespace {
   readonly links: Map<number, FakeLink>;
+  /** Bytes per second by link. */
+  readonly shapes: Map<number, number>;
+  readonly watched: Set<number>;
   addresses: AddressState[];
   routes: RouteState[];
   neighbours: NeighbourState[];
@@ -40,7 +44,14 @@ const loopback: FakeLink = {
 };
 
 function emptyNamespace(): FakeNamespace {
-  return { links: new Map([[1, loopback]]), addresses: [], routes: [], neighbours: [] };
+  return {
+    links: new Map([[1, loopback]]),
+    shapes: new Map(),
+    watched: new Set(),
+    addresses: [],
+    routes: [],
+    neighbours: [],
+  };
 }
 
 /** The network of one fake machine: a host namespace and those of pods, by path. */
@@ -121,6 +132,8 @@ function linkNamed(namespace: FakeNamespace, name: string): FakeLink | undefined
 function removeLink(namespace: FakeNamespace, index: number): void {
   const link = namespace.links.get(index);
   namespace.links.delete(index);
+  namespace.shapes.delete(index);
+  namespace.watched.delete(index);
   namespace.addresses = namespace.addresses.filter((entry) => entry.index !== index);
   namespace.routes = namespace.routes.filter((entry) => entry.index !== index);
   namespace.neighbours = namespace.neighbours.filter((entry) => entry.index !== index);
@@ -204,6 +217,24 @@ class FakeRouteSocket implements RouteSocket {
     switch (request.op) {
       case 'create-veth':
         return this.#network.createVeth(here, request);
+      case 'create-ifb': {
+        const { name, index, mtu, group } = request;
+        if (linkNamed(here, name) !== undefined || here.links.has(index)) return 'EEXIST';
+        here.links.set(index, { ...loopback, name, index, mtu, group, kind: 'ifb' });
+        return undefined;
+      }
+      case 'shape-link':
+        if (!here.links.has(request.index)) return 'ENODEV';
+        here.shapes.set(request.index, request.rate);
+        return undefined;
+      case 'watch-ingress':
+        if (!here.links.has(request.index)) return 'ENODEV';
+        here.watched.add(request.index);
+        return undefined;
+      case 'redirect-ingress':
+        if (!here.links.has(request.index)) return 'ENODEV';
+        if (!here.watched.has(request.index)) return 'EINVAL';
+        return here.links.has(request.to) ? undefined : 'ENODEV';
       case 'set-link': {
         const link = here.links.get(request.index);
         if (link === undefined) return 'ENODEV';
@@ -268,6 +299,10 @@ class FakeRouteSocket implements RouteSocket {
 
   neighbours(family: Family = 4): Promise<readonly NeighbourState[]> {
     return Promise.resolve(this.#namespace.neighbours.filter((entry) => familyOf(entry.address) === family));
+  }
+
+  shapes(): Promise<readonly ShapeState[]> {
+    return Promise.resolve([...this.#namespace.shapes].map(([index, rate]) => ({ index, rate })));
   }
 
   close(): void {

@@ -19,6 +19,15 @@ export interface CreateVeth extends VethEnd {
   readonly peer: VethEnd & { readonly namespace: NetworkNamespace };
 }
 
+/** Creates an intermediate functional block: what is sent to it is queued there and then goes on where it came from. */
+export interface CreateIfb {
+  readonly op: 'create-ifb';
+  readonly name: string;
+  readonly index: number;
+  readonly mtu: number;
+  readonly group: number;
+}
+
 /** Changes what is given. The kernel ignores an alias in the request that creates a link, hence here. */
 export interface SetLink {
   readonly op: 'set-link';
@@ -82,6 +91,37 @@ export interface AddNeighbour {
   readonly mac: string;
 }
 
+export interface DeleteNeighbour {
+  readonly op: 'delete-neighbour';
+  readonly index: number;
+  readonly address: string;
+}
+
+/** Limits what a link sends with a token bucket (tc-tbf(8)), in place of the discipline it had. */
+export interface ShapeLink {
+  readonly op: 'shape-link';
+  readonly index: number;
+  /** Bytes per second. */
+  readonly rate: number;
+  /** Bytes that may go at once, at most 4 GiB - 1. */
+  readonly burst: number;
+  /** Bytes that may wait; what comes then is dropped. */
+  readonly queue: number;
+}
+
+/** Gives a link the discipline that filters on what it receives belong to. One that is there stays. */
+export interface WatchIngress {
+  readonly op: 'watch-ingress';
+  readonly index: number;
+}
+
+/** Sends everything that a link with `watch-ingress` receives through another link first; replaces an earlier one. */
+export interface RedirectIngress {
+  readonly op: 'redirect-ingress';
+  readonly index: number;
+  readonly to: number;
+}
+
 /** One change. Deletions that find nothing to delete succeed. */
 export type RouteRequest =
   | CreateVeth
@@ -91,7 +131,11 @@ export type RouteRequest =
   | AddRoute
   | AddNeighbour
   | DeleteRoute
-  | { readonly op: 'delete-neighbour'; readonly index: number; readonly address: string };
+  | DeleteNeighbour
+  | CreateIfb
+  | ShapeLink
+  | WatchIngress
+  | RedirectIngress;
 
 export interface LinkState {
   readonly index: number;
@@ -131,6 +175,13 @@ export interface NeighbourState {
   readonly mac: string;
 }
 
+/** A token bucket that is a link's root discipline. */
+export interface ShapeState {
+  readonly index: number;
+  /** Bytes per second. */
+  readonly rate: number;
+}
+
 /** A socket for one network namespace. Calls run one after another in the order they were made. */
 export interface RouteSocket {
   /**
@@ -145,6 +196,8 @@ export interface RouteSocket {
   addresses(family?: Family): Promise<readonly AddressState[]>;
   routes(family?: Family): Promise<readonly RouteState[]>;
   neighbours(family?: Family): Promise<readonly NeighbourState[]>;
+  /** The links that are shaped. */
+  shapes(): Promise<readonly ShapeState[]>;
   close(): void;
 }
 
@@ -175,6 +228,8 @@ function describeRequest(request: RouteRequest): string {
   switch (request.op) {
     case 'create-veth':
       return `to create the veth pair ${request.name} and ${request.peer.name} (in ${request.peer.namespace.path})`;
+    case 'create-ifb':
+      return `to create the link ${request.name}`;
     case 'set-link':
       return `to change link ${request.index}`;
     case 'delete-links':
@@ -189,5 +244,11 @@ function describeRequest(request: RouteRequest): string {
       return `the neighbour ${request.address} on link ${request.index}`;
     case 'delete-neighbour':
       return `to delete the neighbour ${request.address} on link ${request.index}`;
+    case 'shape-link':
+      return `to limit link ${request.index} to ${request.rate} bytes per second`;
+    case 'watch-ingress':
+      return `to filter what link ${request.index} receives`;
+    case 'redirect-ingress':
+      return `to send what link ${request.index} receives through link ${request.to}`;
   }
 }

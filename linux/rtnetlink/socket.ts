@@ -11,10 +11,12 @@ import { BerthError } from '../../kit/errors.ts';
 import { SystemCallError, check, libc, libcAsync } from '../libc.ts';
 import { inNamespace } from '../netns.ts';
 import type { NetworkNamespace } from '../netns.ts';
-import { decodeAddress, decodeLink, decodeNeighbour, decodeRoute } from './decode.ts';
+import { decodeAddress, decodeLink, decodeNeighbour, decodeRoute, decodeShape } from './decode.ts';
 import type { Family } from '../ipaddress.ts';
-import { encode, encodeLinkQuery, encodeListing, familyNumber, messageType } from './encode.ts';
-import type { Message } from './encode.ts';
+import { encode, encodeListing } from './encode.ts';
+import { encodeLinkQuery } from './encodelink.ts';
+import { familyNumber, messageType } from './message.ts';
+import type { Message } from './message.ts';
 import {
   flagDumpInterrupted,
   flagRequestAck,
@@ -35,6 +37,7 @@ import type {
   RouteSocket,
   RouteState,
   Rtnetlink,
+  ShapeState,
 } from './rtnetlink.ts';
 
 const socket = libc('int socket(int domain, int type, int protocol)');
@@ -100,6 +103,10 @@ class KernelRouteSocket implements RouteSocket {
 
   neighbours(family: Family = 4): Promise<readonly NeighbourState[]> {
     return this.#list(messageType.getNeighbour, messageType.newNeighbour, family, decodeNeighbour);
+  }
+
+  shapes(): Promise<readonly ShapeState[]> {
+    return this.#list(messageType.getQdisc, messageType.newQdisc, undefined, decodeShape);
   }
 
   close(): void {

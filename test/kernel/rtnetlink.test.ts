@@ -260,6 +260,44 @@ describe.each([
     expect(await bench.pod.link('eth0')).toBeDefined();
   });
 
+  test('a link is shaped, and what it receives is sent through another', async () => {
+    const bench = make();
+    const shape = { op: 'shape-link', index: 1001, rate: 1_000_000, burst: 20_000, queue: 45_000 } as const;
+    await bench.host.apply([
+      veth(bench),
+      { op: 'create-ifb', name: 'ifbone', index: 1003, mtu: 1400, group: 77 },
+      { op: 'set-link', index: 1003, up: true },
+      shape,
+      { ...shape, index: 1003, rate: 6_000_000_000 },
+      { op: 'watch-ingress', index: 1001 },
+      { op: 'redirect-ingress', index: 1001, to: 1003 },
+    ]);
+    expect(await bench.host.link('ifbone')).toMatchObject({ index: 1003, mtu: 1400, group: 77, up: true, kind: 'ifb' });
+    // All but the creation can be repeated.
+    await bench.host.apply([
+      { ...shape, rate: 2_000_000 },
+      { op: 'watch-ingress', index: 1001 },
+      { op: 'redirect-ingress', index: 1001, to: 1003 },
+    ]);
+    const shapes = await bench.host.shapes();
+    expect([...shapes].sort((a, b) => a.index - b.index)).toEqual([
+      { index: 1001, rate: 2_000_000 },
+      { index: 1003, rate: 6_000_000_000 },
+    ]);
+    await bench.host.apply([{ op: 'delete-links', group: 77 }]);
+    expect(await bench.host.shapes()).toEqual([]);
+  });
+
+  test.each([
+    ['a second link of the name', { op: 'create-ifb', name: 'vethone', index: 1003, mtu: 1400, group: 0 }, 'EEXIST'],
+    ['a link that is not there', { op: 'shape-link', index: 9, rate: 1, burst: 2_000, queue: 2_000 }, 'ENODEV'],
+    ['a filter where nothing filters', { op: 'redirect-ingress', index: 1001, to: 1001 }, 'EINVAL'],
+  ] as const)('%s is refused', async (_what, request, code) => {
+    const bench = make();
+    await bench.host.apply([veth(bench)]);
+    await expect(bench.host.apply([request])).rejects.toMatchObject({ code });
+  });
+
   test('a neighbour is replaced', async () => {
     const bench = make();
     await bench.host.apply([
