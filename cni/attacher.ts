@@ -9,7 +9,7 @@ import { familyOf } from '../linux/ipaddress.ts';
 import type { NetworkNamespace } from '../linux/netns.ts';
 import { RouteError } from '../linux/rtnetlink/rtnetlink.ts';
 import type { RouteRequest, RouteSocket } from '../linux/rtnetlink/rtnetlink.ts';
-import { hostLinkName, keyText, linkAlias, linkGroup } from './attachment.ts';
+import { hostLinkName, keyText, linkAlias, linkGroup, queueLinkName } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
 import { checkAttachment } from './check.ts';
 import type { CheckRequest } from './check.ts';
@@ -82,6 +82,7 @@ export class Attacher {
           addresses,
           mac: request.wishes.mac,
           ports: request.wishes.portMappings,
+          bandwidth: request.wishes.bandwidth,
           mtu: this.#parts.mtu === 'auto' ? this.#uplink.mtu : this.#parts.mtu,
           pod: request.pod,
           now: this.#parts.now(),
@@ -99,7 +100,7 @@ export class Attacher {
   async remove(key: AttachmentKey): Promise<void> {
     await this.#lock.run(keyText(key), async () => {
       const attachment = this.#parts.store.get(key);
-      if (attachment === undefined) await this.#removeLinkOf(key);
+      if (attachment === undefined) await this.#removeLinksOf(key, true);
       else await this.#detach(attachment);
     });
   }
@@ -238,18 +239,23 @@ export class Attacher {
     await store.put({ ...attachment, state: 'releasing' });
     await host.apply(releaseRequests(attachment));
     await ports.close(attachment);
-    await this.#removeLinkOf(attachment);
+    await this.#removeLinksOf(attachment, attachment.limits?.egress !== undefined);
     await store.remove(attachment);
     ports.release(attachment);
     this.#parts.pool.release(attachment.addresses.filter((address) => !kept.includes(address)));
   }
 
-  /** Deletes the link of a key if there is one and it is ours: by what it says of itself, as indexes can be reused. */
-  async #removeLinkOf(key: AttachmentKey): Promise<void> {
-    const link = await this.#parts.host.link(hostLinkName(key));
-    if (link === undefined || link.group !== linkGroup) return;
-    // A batch cut short by the end of the agent leaves a link that has its group already and no alias yet.
-    if (link.alias === linkAlias(key) || link.alias === '') await this.#parts.remover.remove(link.index);
+  /** Deletes the links of a key that are there and ours: by what they say of themselves, as indexes can be reused. */
+  async #removeLinksOf(key: AttachmentKey, limited: boolean): Promise<void> {
+    const names = [hostLinkName(key), ...(limited ? [queueLinkName(key)] : [])];
+    await Promise.all(
+      names.map(async (name) => {
+        const link = await this.#parts.host.link(name);
+        if (link === undefined || link.group !== linkGroup) return;
+        // A batch cut short by the end of the agent leaves a link that has its group already and no alias yet.
+        if (link.alias === linkAlias(key) || link.alias === '') await this.#parts.remover.remove(link.index);
+      }),
+    );
   }
 }
 

@@ -6,10 +6,13 @@ import { portProtocols } from './wishes.ts';
 
 const linkEnd = z.strictObject({ name: z.string(), index: z.int().positive(), mac: z.string() });
 
+const rate = z.int().positive();
+const bucket = z.strictObject({ rate, burst: rate });
+
 /** The record as it stands in a file of its own below `/run/berth/attachments`. */
 export const attachmentSchema = z.strictObject({
-  /** Version of this form. 1 is written while it is enough, so that an agent of before can take over. 2: IPv6 addresses, ports. */
-  format: z.literal([1, 2]),
+  /** Version of this form. 1 is written while it is enough, so that an agent of before can take over. 2: IPv6 addresses, ports. 3: limits. */
+  format: z.literal([1, 2, 3]),
   containerID: z.string(),
   ifname: z.string(),
   network: z.string(),
@@ -30,6 +33,13 @@ export const attachmentSchema = z.strictObject({
       }),
     )
     .optional(),
+  /** Rates in bytes per second and bursts in bytes; `egress` with the link that its queue stands before. */
+  limits: z
+    .strictObject({
+      ingress: bucket.optional(),
+      egress: bucket.extend({ link: z.string(), index: z.int().positive() }).optional(),
+    })
+    .optional(),
   pod: z.strictObject({ namespace: z.string(), name: z.string(), uid: z.string() }).optional(),
   /**
    * `reserved`: written before the kernel is touched; `active`: answered, or about to be; `releasing`: being undone. After
@@ -41,6 +51,7 @@ export const attachmentSchema = z.strictObject({
 });
 
 export type Attachment = Readonly<z.infer<typeof attachmentSchema>>;
+export type AttachmentLimits = NonNullable<Attachment['limits']>;
 
 /** Group of all our links on the node, so that they can be told from others' and deleted together. */
 export const linkGroup = 0x6265;
@@ -62,6 +73,11 @@ function digestOf(key: AttachmentKey, purpose: string): string {
 export function hostLinkName(key: AttachmentKey): string {
   // "veth" is the prefix that network managers leave alone; eleven more characters are all a name can have.
   return `veth${digestOf(key, 'link').slice(0, 11)}`;
+}
+
+/** Name of the link that what a limited pod sends is queued before. */
+export function queueLinkName(key: AttachmentKey): string {
+  return `ifb${digestOf(key, 'link').slice(0, 11)}`;
 }
 
 /** A locally administered unicast MAC for one end, the same for every ADD of the key. */

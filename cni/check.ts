@@ -1,9 +1,9 @@
 /** CHECK: is an attachment still as ADD left it? Record, both ends, the node's routes, addresses and default routes. */
 import type { Family } from '../linux/ipaddress.ts';
-import type { RouteSocket } from '../linux/rtnetlink/rtnetlink.ts';
+import type { RouteSocket, ShapeState } from '../linux/rtnetlink/rtnetlink.ts';
 import { hostNetwork } from './addresses.ts';
 import { keyText } from './attachment.ts';
-import type { Attachment } from './attachment.ts';
+import type { Attachment, AttachmentLimits } from './attachment.ts';
 import { CniError } from './errors.ts';
 import { defaultRoutes } from './plan.ts';
 import { cniCode } from './protocol.ts';
@@ -33,6 +33,10 @@ export async function checkAttachment(
   for (const address of attachment.addresses)
     if (!toPods.some((route) => route.index === hostLink.index && route.destination === hostNetwork(address)))
       throw broken(`the node has no route to ${address} over ${attachment.host.name}`);
+  if (attachment.limits !== undefined) {
+    const reason = limitDefect(attachment.limits, hostLink.index, await host.shapes());
+    if (reason !== undefined) throw broken(reason);
+  }
   const socket = openSandbox();
   try {
     const reason = await sandboxDefect(attachment, socket);
@@ -40,6 +44,18 @@ export async function checkAttachment(
   } finally {
     socket.close();
   }
+}
+
+function limitDefect(
+  { ingress, egress }: AttachmentLimits,
+  hostIndex: number,
+  shapes: readonly ShapeState[],
+): string | undefined {
+  const limited = (index: number, rate: number): boolean =>
+    shapes.some((shape) => shape.index === index && shape.rate === rate);
+  if (ingress !== undefined && !limited(hostIndex, ingress.rate)) return 'what it receives is not limited as asked';
+  if (egress !== undefined && !limited(egress.index, egress.rate)) return 'what it sends is not limited as asked';
+  return undefined;
 }
 
 async function sandboxDefect({ sandbox, addresses }: Attachment, socket: RouteSocket): Promise<string | undefined> {

@@ -8,7 +8,8 @@ import { doomedGroup, hostLinkName, linkAlias, linkGroup, macOf } from './attach
 import type { Attachment } from './attachment.ts';
 import type { AttachmentKey, PodName } from './request.ts';
 import type { AddResult } from './result.ts';
-import type { PortMapping } from './wishes.ts';
+import { limitRequests, limitsOf } from './limits.ts';
+import type { Bandwidth, PortMapping } from './wishes.ts';
 
 /**
  * Gateways of all pods. No interface has them: the pod knows their MAC by a static neighbour, so there is no ARP and no
@@ -29,6 +30,7 @@ export interface AttachmentInput {
   readonly addresses: readonly string[];
   readonly mac: string | undefined;
   readonly ports: readonly PortMapping[];
+  readonly bandwidth: Bandwidth | undefined;
   readonly mtu: number;
   readonly pod: PodName | undefined;
   readonly now: number;
@@ -47,8 +49,9 @@ export function randomIndex(random: () => number = Math.random): number {
 /** The record of an attachment about to be made. */
 export function planAttachment(input: AttachmentInput): Attachment {
   const { key, namespace, pod } = input;
+  const limits = limitsOf(key, input.bandwidth, input.mtu, input.pickIndex);
   return {
-    format: input.ports.length > 0 || input.addresses.some((address) => familyOf(address) === 6) ? 2 : 1,
+    format: formatOf(input, limits !== undefined),
     containerID: key.containerID,
     ifname: key.ifname,
     network: input.network,
@@ -58,10 +61,17 @@ export function planAttachment(input: AttachmentInput): Attachment {
     sandbox: { name: key.ifname, index: input.pickIndex(), mac: input.mac ?? macOf(key, 'sandbox') },
     mtu: input.mtu,
     ...(input.ports.length === 0 ? {} : { ports: [...input.ports] }),
+    ...(limits === undefined ? {} : { limits }),
     ...(pod === undefined ? {} : { pod }),
     state: 'reserved',
     since: input.now,
   };
+}
+
+/** The first form of the record that can tell all of it. */
+function formatOf({ ports, addresses }: AttachmentInput, limited: boolean): Attachment['format'] {
+  if (limited) return 3;
+  return ports.length > 0 || addresses.some((address) => familyOf(address) === 6) ? 2 : 1;
 }
 
 /** Creates the pair and makes the node reach the pod. */
@@ -85,6 +95,8 @@ export function hostRequests(
     ...((attachment.ports ?? []).length > 0
       ? [{ op: 'set-link', index: host.index, routeLocalnet: true } as const]
       : []),
+    // Before the pod can be reached: it never runs free.
+    ...limitRequests(attachment),
     ...reachRequests(attachment, sources),
   ];
 }

@@ -1,8 +1,9 @@
 /** What is left of the agent before: compares records with the kernel and says what to keep, undo and repair. Pure. */
 import type { NamespaceSighting } from '../linux/netns.ts';
-import type { LinkState, NeighbourState, RouteRequest, RouteState } from '../linux/rtnetlink/rtnetlink.ts';
+import type { LinkState, NeighbourState, RouteRequest, RouteState, ShapeState } from '../linux/rtnetlink/rtnetlink.ts';
 import { keyText, linkAlias, linkGroup } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
+import { limitRequests } from './limits.ts';
 import { reachRequests } from './plan.ts';
 import type { Sources } from './plan.ts';
 
@@ -12,6 +13,7 @@ export interface RecoveryInput {
   readonly links: readonly LinkState[];
   readonly routes: readonly RouteState[];
   readonly neighbours: readonly NeighbourState[];
+  readonly shapes: readonly ShapeState[];
   /** What is at the path of a namespace now. */
   readonly look: (path: string) => NamespaceSighting;
   readonly sources: Sources;
@@ -19,8 +21,8 @@ export interface RecoveryInput {
 
 export interface Release {
   readonly attachment: Attachment;
-  /** The attachment's link, if it is still there. */
-  readonly link: LinkState | undefined;
+  /** Those of its links that are still there. */
+  readonly links: readonly LinkState[];
   readonly reason: string;
 }
 
@@ -33,8 +35,10 @@ export interface RecoveryPlan {
   readonly repairs: readonly RouteRequest[];
 }
 
+const ourKinds: readonly string[] = ['veth', 'ifb'];
+
 function isOurs(link: LinkState): boolean {
-  return link.group === linkGroup && link.kind === 'veth' && /^veth[0-9a-f]{11}$/.test(link.name);
+  return link.group === linkGroup && ourKinds.includes(link.kind) && /^(veth|ifb)[0-9a-f]{11}$/.test(link.name);
 }
 
 export function planRecovery(input: RecoveryInput): RecoveryPlan {
@@ -45,15 +49,19 @@ export function planRecovery(input: RecoveryInput): RecoveryPlan {
     const link = ours.get(attachment.host.name);
     const reason = reasonToRelease(attachment, link, input.look);
     if (reason === undefined) keep.push(attachment);
-    else release.push({ attachment, link, reason });
+    else release.push({ attachment, links: namesOf(attachment).flatMap((name) => ours.get(name) ?? []), reason });
   }
-  const owned = new Set(input.attachments.map((attachment) => attachment.host.name));
+  const owned = new Set(input.attachments.flatMap(namesOf));
   return {
     keep,
     release,
     orphans: [...ours.values()].filter((link) => !owned.has(link.name)),
     repairs: keep.flatMap((attachment) => repairsOf(attachment, input)),
   };
+}
+
+function namesOf({ host, limits }: Attachment): readonly string[] {
+  return limits?.egress === undefined ? [host.name] : [host.name, limits.egress.link];
 }
 
 function reasonToRelease(
@@ -73,7 +81,22 @@ function reasonToRelease(
   return undefined;
 }
 
-function repairsOf(attachment: Attachment, { routes, neighbours, sources }: RecoveryInput): readonly RouteRequest[] {
+function repairsOf(attachment: Attachment, input: RecoveryInput): readonly RouteRequest[] {
+  return [...limitRepairs(attachment, input), ...reachRepairs(attachment, input)];
+}
+
+/** Of limits of which something is missing, all is made again: the link only when it is gone, the rest replaces itself. */
+function limitRepairs(attachment: Attachment, { links, shapes }: RecoveryInput): readonly RouteRequest[] {
+  const shaped = (index: number): boolean => shapes.some((shape) => shape.index === index);
+  const { ingress, egress } = attachment.limits ?? {};
+  const queue = egress === undefined ? undefined : links.find(({ name }) => name === egress.link);
+  const whole =
+    (ingress === undefined || shaped(attachment.host.index)) && (egress === undefined || shaped(egress.index));
+  if (whole) return [];
+  return limitRequests(attachment).filter(({ op }) => op !== 'create-ifb' || queue === undefined);
+}
+
+function reachRepairs(attachment: Attachment, { routes, neighbours, sources }: RecoveryInput): readonly RouteRequest[] {
   const { index } = attachment.host;
   return reachRequests(attachment, sources).filter((request) => {
     if (request.op === 'add-route')

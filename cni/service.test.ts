@@ -70,6 +70,7 @@ function kernel(): NetworkKernel {
         addresses: (family?: 4 | 6) => socket.addresses(family),
         routes: (family?: 4 | 6) => socket.routes(family),
         neighbours: (family?: 4 | 6) => socket.neighbours(family),
+        shapes: () => socket.shapes(),
         close: () => {
           socket.close();
         },

@@ -222,6 +222,7 @@ class NetworkService implements Service {
       links: await host.links(),
       routes: [...(await host.routes(4)), ...(await host.routes(6))],
       neighbours: [...(await host.neighbours(4)), ...(await host.neighbours(6))],
+      shapes: await host.shapes(),
       look: (path) => this.#kernel.namespaces.look(path),
       sources: sourcesOf(uplink),
     });
@@ -230,10 +231,10 @@ class NetworkService implements Service {
         log.warn({ link: link.name, alias: link.alias }, 'removing a link of ours that no attachment owns');
         await remover.remove(link.index);
       }),
-      ...plan.release.map(async ({ attachment, link, reason }) => {
+      ...plan.release.map(async ({ attachment, links, reason }) => {
         log.info({ attachment: describeAttachment(attachment), reason }, 'releasing an attachment');
         await host.apply(releaseRequests(attachment));
-        if (link !== undefined) await remover.remove(link.index);
+        await Promise.all(links.map(({ index }) => remover.remove(index)));
         await store.remove(attachment);
       }),
     ]);

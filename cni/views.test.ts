@@ -33,6 +33,9 @@ test('attachments are in the order of pods, those without a pod first', () => {
     containerID: '2',
     link: 'veth0',
     mtu: 1400,
+    ports: [],
+    ingressRate: 0,
+    egressRate: 0,
     state: 'active',
     since: '1970-01-01T00:00:00.000Z',
   });
@@ -43,4 +46,23 @@ test('a pool counts the addresses of its range', () => {
   expect(poolViews(new AddressPool(ranges, [attachment('1')]).ranges)).toEqual([
     { range: '10.1.0.0/29', size: 5, used: 1, free: 4 },
   ]);
+});
+
+test('an attachment shows its ports and its rates in bits per second', () => {
+  const [view] = attachmentViews([
+    {
+      ...attachment('1'),
+      format: 3,
+      ports: [
+        { protocol: 'tcp', hostPort: 8080, containerPort: 80, hostIP: '' },
+        { protocol: 'udp', hostPort: 53, containerPort: 5353, hostIP: 'fd00::1' },
+      ],
+      limits: { egress: { rate: 125_000, burst: 15_000, link: 'ifb0', index: 8 } },
+    },
+  ]);
+  expect(view).toMatchObject({
+    ports: ['8080->80/tcp', '[fd00::1]:53->5353/udp'],
+    ingressRate: 0,
+    egressRate: 1_000_000,
+  });
 });

@@ -2,6 +2,7 @@
 import { formatNetwork } from './addresses.ts';
 import type { Allocator } from './allocator.ts';
 import type { Attachment } from './attachment.ts';
+import type { PortMapping } from './wishes.ts';
 
 export interface AttachmentView {
   readonly namespace: string;
@@ -12,6 +13,11 @@ export interface AttachmentView {
   /** The node's end. */
   readonly link: string;
   readonly mtu: number;
+  /** `8080->80/tcp`, and `192.0.2.1:8080->80/tcp` where it is for one address of the node. */
+  readonly ports: readonly string[];
+  /** Bits per second; 0 where there is no limit. */
+  readonly ingressRate: number;
+  readonly egressRate: number;
   readonly state: string;
   /** When it was reserved, ISO 8601. */
   readonly since: string;
@@ -28,10 +34,18 @@ export function attachmentViews(attachments: readonly Attachment[]): readonly At
       containerID: attachment.containerID,
       link: attachment.host.name,
       mtu: attachment.mtu,
+      ports: (attachment.ports ?? []).map(portText),
+      ingressRate: 8 * (attachment.limits?.ingress?.rate ?? 0),
+      egressRate: 8 * (attachment.limits?.egress?.rate ?? 0),
       state: attachment.state,
       since: new Date(attachment.since).toISOString(),
     }))
     .sort((a, b) => keyOf(a).localeCompare(keyOf(b)));
+}
+
+function portText({ protocol, hostIP, hostPort, containerPort }: PortMapping): string {
+  const host = hostIP.includes(':') ? `[${hostIP}]:` : hostIP === '' ? '' : `${hostIP}:`;
+  return `${host}${hostPort}->${containerPort}/${protocol}`;
 }
 
 function keyOf({ namespace, pod, interface: name }: AttachmentView): string {

@@ -32,7 +32,7 @@ export interface Wishes {
 }
 
 /** Keys of `runtimeConfig` that Berth acts on; a runtime passes no others. */
-export const capabilities = { portMappings: true, ips: true, mac: true } as const;
+export const capabilities = { portMappings: true, bandwidth: true, ips: true, mac: true } as const;
 
 /** More than any pod has; a bound for what one call can make the node do. */
 const mostPorts = 1_024;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { ageText, format } from './get.ts';
+import { ageText, format, rateText } from './get.ts';
 
 const attachment = {
   namespace: 'default',
@@ -10,6 +10,9 @@ const attachment = {
   containerID: 'c1',
   link: 'veth0123456789a',
   mtu: 1400,
+  ports: ['8080->80/tcp'],
+  ingressRate: 10_000_000,
+  egressRate: 0,
   state: 'active',
   since: '2026-01-01T00:00:00.000Z',
 };
@@ -19,9 +22,9 @@ describe('attachments', () => {
   test('as a table', () => {
     expect(format('attachments', 'table', [attachment, { ...attachment, namespace: '', pod: '' }], now)).toBe(
       [
-        'NAMESPACE   POD      INTERFACE   ADDRESS            AGE',
-        'default     web      eth0        10.1.0.2,fd00::2   5m',
-        '<none>      <none>   eth0        10.1.0.2,fd00::2   5m',
+        'NAMESPACE   POD      INTERFACE   ADDRESS            PORTS          INGRESS   EGRESS   AGE',
+        'default     web      eth0        10.1.0.2,fd00::2   8080->80/tcp   10M       <none>   5m',
+        '<none>      <none>   eth0        10.1.0.2,fd00::2   8080->80/tcp   10M       <none>   5m',
         '',
       ].join('\n'),
     );
@@ -58,4 +61,16 @@ test.each([
   [172_800_000, '2d'],
 ])('%i ms are written %s', (ms, text) => {
   expect(ageText(ms)).toBe(text);
+});
+
+test.each([
+  [0, '<none>'],
+  [999, '999'],
+  [1_000, '1k'],
+  [1_500_000, '1.5M'],
+  [12_345_678, '12.3M'],
+  [40_000_000_000, '40G'],
+  [5e15, '5000T'],
+])('%i bits per second are written %s', (bits, text) => {
+  expect(rateText(bits)).toBe(text);
 });

@@ -46,16 +46,29 @@ export function format(kind: Kind, output: Output, items: readonly unknown[], no
     );
   const wide = output === 'wide';
   return formatTable(
-    ['NAMESPACE', 'POD', 'INTERFACE', 'ADDRESS', 'AGE', ...(wide ? ['STATE', 'LINK', 'MTU', 'CONTAINER'] : [])],
+    [
+      ...['NAMESPACE', 'POD', 'INTERFACE', 'ADDRESS', 'PORTS', 'INGRESS', 'EGRESS', 'AGE'],
+      ...(wide ? ['STATE', 'LINK', 'MTU', 'CONTAINER'] : []),
+    ],
     (items as readonly AttachmentView[]).map((item) => [
       item.namespace || '<none>',
       item.pod || '<none>',
       item.interface,
       item.addresses.join(','),
+      item.ports.join(',') || '<none>',
+      rateText(item.ingressRate),
+      rateText(item.egressRate),
       ageText(now - Date.parse(item.since)),
       ...(wide ? [item.state, item.link, String(item.mtu), item.containerID] : []),
     ]),
   );
+}
+
+/** Bits per second as a Kubernetes quantity, rounded to three digits: 800k, 1.5M, 10M. */
+export function rateText(bits: number): string {
+  if (bits === 0) return '<none>';
+  const power = Math.min(4, Math.floor(Math.log10(bits) / 3));
+  return `${Number((bits / 1_000 ** power).toPrecision(3))}${['', 'k', 'M', 'G', 'T'][power] ?? ''}`;
 }
 
 /** A time span as kubectl writes it, with one unit: 45s, 12m, 7h, 3d. */

@@ -526,7 +526,7 @@ describe('what is installed', () => {
       plugins: [
         {
           type: 'berth',
-          capabilities: { portMappings: true, ips: true, mac: true },
+          capabilities: { portMappings: true, bandwidth: true, ips: true, mac: true },
           socket: join(node.config.runDir, 'cni.sock'),
         },
       ],

@@ -34,6 +34,7 @@ const crashing: Rtnetlink = {
       addresses: (family) => socket.addresses(family),
       routes: (family) => socket.routes(family),
       neighbours: (family) => socket.neighbours(family),
+      shapes: () => socket.shapes(),
       close: () => {
         socket.close();
       },

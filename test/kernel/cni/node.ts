@@ -226,6 +226,11 @@ export class TestNode {
     return talker;
   }
 
+  /** Sends bytes from a namespace to the `sink` at an address; the milliseconds until all had arrived. */
+  async push(namespace: string, address: string, bytes: number): Promise<number> {
+    return Number(await this.#spawn(namespace, 'peer.ts', ['push', address, '7700', String(bytes)]).line());
+  }
+
   /** Opens a connection that stays. */
   async hold(namespace: string, address: string): Promise<Talker> {
     const talker = this.#spawn(namespace, 'peer.ts', ['hold', address]);

@@ -1,11 +1,12 @@
 // One end of a TCP conversation inside a namespace. `serve`: answers every line with the caller's address. `ask ADDRESS`:
 // prints the answer. `hold ADDRESS`: keeps one connection, asks for each line of its input and prints the answer. Both take a
 // port as well. `serve-udp NAME` answers every datagram with its name; `hold-udp` sends from one port for each line of input.
+// `push ADDRESS PORT BYTES` sends so many bytes to a `sink` and prints the milliseconds until all had arrived.
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 
 const usual = 7700;
-const [mode, address = '', asked = ''] = process.argv.slice(2);
+const [mode, address = '', asked = '', size = ''] = process.argv.slice(2);
 const port = asked === '' ? usual : Number(asked);
 
 if (mode === 'serve') {
@@ -13,6 +14,16 @@ if (mode === 'serve') {
     socket.on('error', () => socket.destroy());
     socket.on('data', () => socket.write(`${socket.remoteAddress?.replace('::ffff:', '') ?? ''}\n`));
   }).listen(port, '::', () => process.stdout.write('listening\n'));
+} else if (mode === 'sink') {
+  createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.on('end', () => socket.end('done'));
+    socket.resume();
+  }).listen(usual, '::', () => process.stdout.write('listening\n'));
+} else if (mode === 'push') {
+  const begin = performance.now();
+  const socket = connect({ host: address, port, allowHalfOpen: true }, () => socket.end(Buffer.alloc(Number(size))));
+  socket.on('data', () => process.stdout.write(`${Math.round(performance.now() - begin)}\n`));
 } else if (mode === 'serve-udp') {
   const socket = createSocket('udp4', (_message, from) => {
     socket.send(address, from.port, from.address);
