@@ -71,6 +71,7 @@ function kernel(): NetworkKernel {
         routes: (family?: 4 | 6) => socket.routes(family),
         neighbours: (family?: 4 | 6) => socket.neighbours(family),
         shapes: () => socket.shapes(),
+        forwardings: () => socket.forwardings(),
         close: () => {
           socket.close();
         },

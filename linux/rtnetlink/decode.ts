@@ -9,8 +9,16 @@ import {
 import { parseAttributes } from 'netlink/dist/structs.js';
 import { addressText } from '../ipaddress.ts';
 import { qdiscAttribute, rootParent, tbfAttribute } from './encodeqdisc.ts';
-import { infoKind, mainTable } from './message.ts';
-import type { AddressState, LinkState, NeighbourState, RouteState, ShapeState } from './rtnetlink.ts';
+import { bridgeFamily, linkInfo, mainTable, neighbourAttribute, vxlanAttribute } from './message.ts';
+import type {
+  AddressState,
+  ForwardingState,
+  LinkState,
+  NeighbourState,
+  RouteState,
+  ShapeState,
+  VxlanSettings,
+} from './rtnetlink.ts';
 
 const inet6 = 10; // AF_INET6
 const staticRoute: number = RouteProtocol.STATIC;
@@ -22,9 +30,11 @@ function macText(bytes: Buffer | undefined): string {
 export function decodeLink(payload: Buffer): LinkState {
   const { data, attrs } = parseLinkMessage(payload);
   let kind = '';
+  let vxlan: VxlanSettings | undefined;
   if (attrs.linkinfo !== undefined)
     parseAttributes(attrs.linkinfo, (item) => {
-      if (item.type === infoKind) kind = item.data.toString('utf8').replace(/\0.*$/s, '');
+      if (item.type === linkInfo.kind) kind = item.data.toString('utf8').replace(/\0.*$/s, '');
+      if (item.type === linkInfo.data && kind === 'vxlan') vxlan = decodeVxlan(item.data);
     });
   return {
     index: data.index ?? 0,
@@ -35,7 +45,18 @@ export function decodeLink(payload: Buffer): LinkState {
     alias: attrs.ifalias ?? '',
     up: data.flags?.up === true,
     kind,
+    ...(vxlan === undefined ? {} : { vxlan }),
   };
+}
+
+function decodeVxlan(settings: Buffer): VxlanSettings {
+  let [id, port, local] = [0, 0, ''];
+  parseAttributes(settings, ({ type, data }) => {
+    if (type === vxlanAttribute.id) id = data.readUInt32LE(0);
+    if (type === vxlanAttribute.port) port = data.readUInt16BE(0);
+    if (type === vxlanAttribute.local || type === vxlanAttribute.local6) local = addressText(data) ?? '';
+  });
+  return { id, port, local };
 }
 
 export function decodeAddress(payload: Buffer): AddressState | undefined {
@@ -68,6 +89,18 @@ export function decodeNeighbour(payload: Buffer): NeighbourState | undefined {
   const address = addressText(attrs.dst);
   if (address === undefined || data.state?.permanent !== true) return undefined;
   return { index: data.ifindex ?? 0, address, mac: macText(attrs.lladdr) };
+}
+
+/** A neighbour of the family bridge; undefined for entries without another end. */
+export function decodeForwarding(payload: Buffer): ForwardingState | undefined {
+  // struct ndmsg, then attributes.
+  if (payload.length < 12 || payload[0] !== bridgeFamily) return undefined;
+  let [mac, to] = ['', ''];
+  parseAttributes(payload.subarray(12), ({ type, data }) => {
+    if (type === neighbourAttribute.mac) mac = macText(data);
+    if (type === neighbourAttribute.destination) to = addressText(data) ?? '';
+  });
+  return to === '' ? undefined : { index: payload.readInt32LE(4), mac, to };
 }
 
 /** A discipline of any kind; undefined when it is no token bucket at the root of a link. */

@@ -1,6 +1,13 @@
 /** Requests and questions as rtnetlink messages (rtnetlink(7)), with the codecs (and nothing else) of the npm package `netlink`. */
 import type { Family } from '../ipaddress.ts';
-import { encodeDeleteLinks, encodeIfb, encodeSetLink, encodeVeth } from './encodelink.ts';
+import {
+  encodeDeleteLinks,
+  encodeForwarding,
+  encodeIfb,
+  encodeSetLink,
+  encodeVeth,
+  encodeVxlan,
+} from './encodelink.ts';
 import { encodeRedirect, encodeShape, encodeWatchIngress } from './encodeqdisc.ts';
 import {
   encodeAddress,
@@ -9,7 +16,7 @@ import {
   encodeNeighbour,
   encodeRoute,
 } from './encoderoute.ts';
-import { familyNumber, messageType } from './message.ts';
+import { bridgeFamily, familyNumber, messageType } from './message.ts';
 import type { Message } from './message.ts';
 import type { RouteRequest } from './rtnetlink.ts';
 
@@ -20,6 +27,11 @@ export function encode(request: RouteRequest): Message {
       return encodeVeth(request);
     case 'create-ifb':
       return encodeIfb(request);
+    case 'create-vxlan':
+      return encodeVxlan(request);
+    case 'add-forwarding':
+    case 'delete-forwarding':
+      return encodeForwarding(request);
     case 'set-link':
       return encodeSetLink(request);
     case 'delete-links':
@@ -44,7 +56,7 @@ export function encode(request: RouteRequest): Message {
 }
 
 /** The head of a listing of one family, by the message type that asks for it; links and disciplines have no family. */
-export function encodeListing(type: number, family: Family): Uint8Array {
+export function encodeListing(type: number, family: Family | 'bridge'): Uint8Array {
   const lengths: Record<number, number> = {
     [messageType.getLink]: 16,
     [messageType.getAddress]: 8,
@@ -53,6 +65,7 @@ export function encodeListing(type: number, family: Family): Uint8Array {
     [messageType.getQdisc]: 20,
   };
   const head = new Uint8Array(lengths[type] ?? 16);
-  if (type !== messageType.getLink && type !== messageType.getQdisc) head[0] = familyNumber(family);
+  if (type !== messageType.getLink && type !== messageType.getQdisc)
+    head[0] = family === 'bridge' ? bridgeFamily : familyNumber(family);
   return head;
 }

@@ -1,15 +1,36 @@
 /** Requests about links as rtnetlink messages. */
 import { formatVethInfo } from 'netlink/dist/rt/ifla.js';
 import { formatLinkMessage } from 'netlink/dist/rt/structs.js';
-import { attribute, concat, createNew, familyNumber, infoKind, macBytes, message, messageType } from './message.ts';
+import { addressBytes } from '../ipaddress.ts';
+import {
+  attribute,
+  bridgeFamily,
+  concat,
+  createNew,
+  createOrReplace,
+  familyNumber,
+  linkInfo,
+  macBytes,
+  message,
+  messageType,
+  neighbourAttribute,
+  vxlanAttribute,
+} from './message.ts';
 import type { Message } from './message.ts';
-import type { CreateIfb, CreateVeth, DeleteLinks, SetLink } from './rtnetlink.ts';
+import type {
+  AddForwarding,
+  CreateIfb,
+  CreateVeth,
+  CreateVxlan,
+  DeleteForwarding,
+  DeleteLinks,
+  SetLink,
+} from './rtnetlink.ts';
 
 const addressGeneration = 8; // IFLA_INET6_ADDR_GEN_MODE
 const generateNone = 1; // IN6_ADDR_GEN_MODE_NONE
 const ipv4Settings = 1; // IFLA_INET_CONF
 const routeLocalnet = 26; // IPV4_DEVCONF_ROUTE_LOCALNET
-const infoData = 2; // IFLA_INFO_DATA
 
 export function encodeVeth(request: CreateVeth): Message {
   const { peer } = request;
@@ -24,8 +45,8 @@ export function encodeVeth(request: CreateVeth): Message {
     );
   });
   const linkinfo = concat((out) => {
-    out.push(infoKind, Buffer.from('veth\0'));
-    out.push(infoData, formatVethInfo({ peer: peerLink }));
+    out.push(linkInfo.kind, Buffer.from('veth\0'));
+    out.push(linkInfo.data, formatVethInfo({ peer: peerLink }));
   });
   return message(messageType.newLink, createNew, (out) => {
     formatLinkMessage(
@@ -46,7 +67,7 @@ export function encodeVeth(request: CreateVeth): Message {
 }
 
 export function encodeIfb({ name, index, mtu, group }: CreateIfb): Message {
-  const linkinfo = attribute(infoKind, Buffer.from('ifb\0'));
+  const linkinfo = attribute(linkInfo.kind, Buffer.from('ifb\0'));
   return message(messageType.newLink, createNew, (out) => {
     formatLinkMessage({ kind: 'link', data: { index }, attrs: { ifname: name, mtu, group, linkinfo } }, out);
   });
@@ -63,6 +84,46 @@ function familySettings(request: SetLink): { readonly afSpec?: Map<number, Buffe
   return settings.size === 0 ? {} : { afSpec: settings };
 }
 
+export function encodeVxlan(request: CreateVxlan): Message {
+  const { name, index, mac, mtu, group, id, port, local } = request;
+  const number = Buffer.alloc(4);
+  number.writeUInt32LE(id);
+  const udpPort = Buffer.alloc(2);
+  udpPort.writeUInt16BE(port);
+  const address = addressBytes(local);
+  const settings = Buffer.concat([
+    attribute(vxlanAttribute.id, number),
+    attribute(vxlanAttribute.port, udpPort),
+    attribute(vxlanAttribute.learning, Buffer.from([0])),
+    attribute(address.length === 4 ? vxlanAttribute.local : vxlanAttribute.local6, address),
+  ]);
+  const linkinfo = Buffer.concat([
+    attribute(linkInfo.kind, Buffer.from('vxlan\0')),
+    attribute(linkInfo.data, settings),
+  ]);
+  return message(messageType.newLink, createNew, (out) => {
+    const attrs = { ifname: name, address: macBytes(mac), mtu, group, linkinfo };
+    formatLinkMessage({ kind: 'link', data: { index }, attrs }, out);
+  });
+}
+
+/** An entry of a forwarding database is a neighbour of the family bridge (struct ndmsg). */
+export function encodeForwarding({ op, index, mac, to }: AddForwarding | DeleteForwarding): Message {
+  const head = Buffer.alloc(12);
+  head[0] = bridgeFamily;
+  head.writeInt32LE(index, 4);
+  head.writeUInt16LE(0x40 | 0x80, 8); // NUD_NOARP | NUD_PERMANENT
+  head[10] = 2; // NTF_SELF: the device's own, not that of a bridge it is a port of
+  const payload = Buffer.concat([
+    head,
+    attribute(neighbourAttribute.mac, macBytes(mac)),
+    attribute(neighbourAttribute.destination, addressBytes(to)),
+  ]);
+  return op === 'add-forwarding'
+    ? { type: messageType.newNeighbour, flags: createOrReplace, payload, tolerated: [] }
+    : { type: messageType.delNeighbour, flags: 0, payload, tolerated: ['ENOENT', 'ENODEV'] };
+}
+
 export function encodeSetLink(request: SetLink): Message {
   return message(messageType.setLink, 0, (out) => {
     formatLinkMessage(
@@ -75,6 +136,7 @@ export function encodeSetLink(request: SetLink): Message {
         attrs: {
           ...(request.alias === undefined ? {} : { ifalias: request.alias }),
           ...(request.group === undefined ? {} : { group: request.group }),
+          ...(request.mtu === undefined ? {} : { mtu: request.mtu }),
           ...familySettings(request),
         },
       },

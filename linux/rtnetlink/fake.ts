@@ -8,6 +8,7 @@ import type {
   AddRoute,
   AddressState,
   CreateVeth,
+  ForwardingState,
   LinkState,
   NeighbourState,
   RouteRequest,
@@ -30,6 +31,7 @@ interface FakeNamespace {
   addresses: AddressState[];
   routes: RouteState[];
   neighbours: NeighbourState[];
+  forwardings: ForwardingState[];
 }
 
 const loopback: FakeLink = {
@@ -51,6 +53,7 @@ function emptyNamespace(): FakeNamespace {
     addresses: [],
     routes: [],
     neighbours: [],
+    forwardings: [],
   };
 }
 
@@ -137,6 +140,7 @@ function removeLink(namespace: FakeNamespace, index: number): void {
   namespace.addresses = namespace.addresses.filter((entry) => entry.index !== index);
   namespace.routes = namespace.routes.filter((entry) => entry.index !== index);
   namespace.neighbours = namespace.neighbours.filter((entry) => entry.index !== index);
+  namespace.forwardings = namespace.forwardings.filter((entry) => entry.index !== index);
   if (link?.peer?.namespace.links.has(link.peer.index) === true) removeLink(link.peer.namespace, link.peer.index);
 }
 
@@ -223,6 +227,25 @@ class FakeRouteSocket implements RouteSocket {
         here.links.set(index, { ...loopback, name, index, mtu, group, kind: 'ifb' });
         return undefined;
       }
+      case 'create-vxlan': {
+        const { name, index, mac, mtu, group, id, port, local } = request;
+        const same = [...here.links.values()].some(({ vxlan }) => vxlan?.id === id && vxlan.port === port);
+        if (linkNamed(here, name) !== undefined || here.links.has(index) || same) return 'EEXIST';
+        const vxlan = { id, port, local };
+        here.links.set(index, { ...loopback, name, index, mac, mtu, group, kind: 'vxlan', vxlan });
+        return undefined;
+      }
+      case 'add-forwarding':
+      case 'delete-forwarding': {
+        const { op, index, mac, to } = request;
+        const adds = op === 'add-forwarding';
+        if (here.links.get(index)?.kind !== 'vxlan') return adds ? 'ENODEV' : undefined;
+        here.forwardings = here.forwardings.filter(
+          (entry) => entry.index !== index || entry.mac !== mac || (!adds && entry.to !== to),
+        );
+        if (adds) here.forwardings.push({ index, mac, to });
+        return undefined;
+      }
       case 'shape-link':
         if (!here.links.has(request.index)) return 'ENODEV';
         here.shapes.set(request.index, request.rate);
@@ -238,8 +261,8 @@ class FakeRouteSocket implements RouteSocket {
       case 'set-link': {
         const link = here.links.get(request.index);
         if (link === undefined) return 'ENODEV';
-        const { alias = link.alias, up = link.up, group = link.group } = request;
-        here.links.set(request.index, { ...link, alias, up, group });
+        const { alias = link.alias, up = link.up, group = link.group, mtu = link.mtu } = request;
+        here.links.set(request.index, { ...link, alias, up, group, mtu });
         if (request.index === 1 && up && !link.up)
           here.addresses.push({ index: 1, address: '127.0.0.1/8', global: false });
         return undefined;
@@ -301,6 +324,10 @@ class FakeRouteSocket implements RouteSocket {
     return Promise.resolve(this.#namespace.neighbours.filter((entry) => familyOf(entry.address) === family));
   }
 
+  forwardings(): Promise<readonly ForwardingState[]> {
+    return Promise.resolve(this.#namespace.forwardings);
+  }
+
   shapes(): Promise<readonly ShapeState[]> {
     return Promise.resolve([...this.#namespace.shapes].map(([index, rate]) => ({ index, rate })));
   }
@@ -310,6 +337,6 @@ class FakeRouteSocket implements RouteSocket {
   }
 }
 
-function stateOf({ index, name, mac, mtu, group, alias, up, kind }: FakeLink): LinkState {
-  return { index, name, mac, mtu, group, alias, up, kind };
+function stateOf({ index, name, mac, mtu, group, alias, up, kind, vxlan }: FakeLink): LinkState {
+  return { index, name, mac, mtu, group, alias, up, kind, ...(vxlan === undefined ? {} : { vxlan }) };
 }

@@ -29,8 +29,14 @@ const inet = 2; // AF_INET
 const inet6 = 10; // AF_INET6
 /** RT_TABLE_MAIN: what `ip route` shows. */
 export const mainTable = 254;
-/** IFLA_INFO_KIND. */
-export const infoKind = 1;
+/** AF_BRIDGE: whose neighbours are forwarding databases. */
+export const bridgeFamily = 7;
+/** IFLA_INFO_KIND and IFLA_INFO_DATA. */
+export const linkInfo = { kind: 1, data: 2 } as const;
+/** IFLA_VXLAN_*. */
+export const vxlanAttribute = { id: 1, local: 4, learning: 7, port: 15, local6: 17 } as const;
+/** NDA_*. */
+export const neighbourAttribute = { destination: 1, mac: 2 } as const;
 
 /** A message without its header, the flags beyond NLM_F_REQUEST and NLM_F_ACK, and the refusals that mean "already gone". */
 export interface Message {

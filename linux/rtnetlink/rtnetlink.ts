@@ -28,11 +28,45 @@ export interface CreateIfb {
   readonly group: number;
 }
 
+/** What makes a VXLAN device the one it is (RFC 7348); none of it can be changed afterwards. */
+export interface VxlanSettings {
+  /** VXLAN network identifier, 24 bits. */
+  readonly id: number;
+  /** UDP port it sends to and listens on. */
+  readonly port: number;
+  /** Its own address on the underlying network, of the family that its packets travel by. */
+  readonly local: string;
+}
+
+/** Creates a VXLAN device that learns nothing: where a MAC is has to be told with `add-forwarding`. */
+export interface CreateVxlan extends VxlanSettings, VethEnd {
+  readonly op: 'create-vxlan';
+  readonly group: number;
+}
+
+/** Tells a VXLAN device behind which address of the underlying network a MAC is. Replaces what it was told before. */
+export interface AddForwarding extends ForwardingState {
+  readonly op: 'add-forwarding';
+}
+
+export interface DeleteForwarding extends ForwardingState {
+  readonly op: 'delete-forwarding';
+}
+
+/** An entry of a VXLAN device's forwarding database. */
+export interface ForwardingState {
+  readonly index: number;
+  readonly mac: string;
+  /** Address of the other end of the tunnel. */
+  readonly to: string;
+}
+
 /** Changes what is given. The kernel ignores an alias in the request that creates a link, hence here. */
 export interface SetLink {
   readonly op: 'set-link';
   readonly index: number;
   readonly alias?: string;
+  readonly mtu?: number;
   readonly up?: boolean;
   readonly group?: number;
   /**
@@ -133,6 +167,9 @@ export type RouteRequest =
   | DeleteRoute
   | DeleteNeighbour
   | CreateIfb
+  | CreateVxlan
+  | AddForwarding
+  | DeleteForwarding
   | ShapeLink
   | WatchIngress
   | RedirectIngress;
@@ -148,6 +185,8 @@ export interface LinkState {
   readonly up: boolean;
   /** Kind of a virtual link (`veth`, `vxlan`, …), empty for others. */
   readonly kind: string;
+  /** Of a `vxlan`. */
+  readonly vxlan?: VxlanSettings;
 }
 
 export interface AddressState {
@@ -196,6 +235,8 @@ export interface RouteSocket {
   addresses(family?: Family): Promise<readonly AddressState[]>;
   routes(family?: Family): Promise<readonly RouteState[]>;
   neighbours(family?: Family): Promise<readonly NeighbourState[]>;
+  /** What VXLAN devices were told of where MACs are. */
+  forwardings(): Promise<readonly ForwardingState[]>;
   /** The links that are shaped. */
   shapes(): Promise<readonly ShapeState[]>;
   close(): void;
@@ -228,6 +269,12 @@ function describeRequest(request: RouteRequest): string {
   switch (request.op) {
     case 'create-veth':
       return `to create the veth pair ${request.name} and ${request.peer.name} (in ${request.peer.namespace.path})`;
+    case 'create-vxlan':
+      return `to create the link ${request.name} (VXLAN ${request.id}, UDP port ${request.port}, ${request.local})`;
+    case 'add-forwarding':
+      return `the forwarding of ${request.mac} to ${request.to} on link ${request.index}`;
+    case 'delete-forwarding':
+      return `to delete the forwarding of ${request.mac} to ${request.to} on link ${request.index}`;
     case 'create-ifb':
       return `to create the link ${request.name}`;
     case 'set-link':

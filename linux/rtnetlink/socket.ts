@@ -11,11 +11,11 @@ import { BerthError } from '../../kit/errors.ts';
 import { SystemCallError, check, libc, libcAsync } from '../libc.ts';
 import { inNamespace } from '../netns.ts';
 import type { NetworkNamespace } from '../netns.ts';
-import { decodeAddress, decodeLink, decodeNeighbour, decodeRoute, decodeShape } from './decode.ts';
+import { decodeAddress, decodeForwarding, decodeLink, decodeNeighbour, decodeRoute, decodeShape } from './decode.ts';
 import type { Family } from '../ipaddress.ts';
 import { encode, encodeListing } from './encode.ts';
 import { encodeLinkQuery } from './encodelink.ts';
-import { familyNumber, messageType } from './message.ts';
+import { bridgeFamily, familyNumber, messageType } from './message.ts';
 import type { Message } from './message.ts';
 import {
   flagDumpInterrupted,
@@ -31,6 +31,7 @@ import type { Reply } from './frames.ts';
 import { RouteError, largestBatch } from './rtnetlink.ts';
 import type {
   AddressState,
+  ForwardingState,
   LinkState,
   NeighbourState,
   RouteRequest,
@@ -105,6 +106,10 @@ class KernelRouteSocket implements RouteSocket {
     return this.#list(messageType.getNeighbour, messageType.newNeighbour, family, decodeNeighbour);
   }
 
+  forwardings(): Promise<readonly ForwardingState[]> {
+    return this.#list(messageType.getNeighbour, messageType.newNeighbour, 'bridge', decodeForwarding);
+  }
+
   shapes(): Promise<readonly ShapeState[]> {
     return this.#list(messageType.getQdisc, messageType.newQdisc, undefined, decodeShape);
   }
@@ -159,7 +164,7 @@ class KernelRouteSocket implements RouteSocket {
   #list<T>(
     ask: number,
     answer: number,
-    family: Family | undefined,
+    family: Family | 'bridge' | undefined,
     decode: (payload: Buffer) => T | undefined,
   ): Promise<readonly T[]> {
     return this.#inTurn(async () => {
@@ -176,7 +181,7 @@ class KernelRouteSocket implements RouteSocket {
   async #listOnce<T>(
     ask: number,
     answer: number,
-    family: Family | undefined,
+    family: Family | 'bridge' | undefined,
     decode: (payload: Buffer) => T | undefined,
   ): Promise<{ readonly items: T[]; readonly interrupted: boolean }> {
     const sequence = ++this.#sequence;
@@ -193,12 +198,16 @@ class KernelRouteSocket implements RouteSocket {
           if (refusal !== undefined) throw new RouteError(refusal.code, refusal.detail);
         } else if (reply.type === answer) {
           // A kernel without a family answers with all that it has.
-          if (family !== undefined && reply.payload[0] !== familyNumber(family)) continue;
+          if (family !== undefined && reply.payload[0] !== listedFamily(family)) continue;
           const item = decode(reply.payload);
           if (item !== undefined) items.push(item);
         }
       }
   }
+}
+
+function listedFamily(family: Family | 'bridge'): number {
+  return family === 'bridge' ? bridgeFamily : familyNumber(family);
 }
 
 function openSocket(): number {

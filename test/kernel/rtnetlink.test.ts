@@ -298,6 +298,35 @@ describe.each([
     await expect(bench.host.apply([request])).rejects.toMatchObject({ code });
   });
 
+  test.each([
+    ['IPv4', '192.0.2.1', '192.0.2.2', '192.0.2.3'],
+    ['IPv6', '2001:db8::1', '2001:db8::2', '2001:db8::3'],
+  ])('a VXLAN device over %s has the settings it was made with and forwards where it was told', async (...row) => {
+    const [, local, to, later] = row;
+    const bench = make();
+    const settings = { id: 4242, port: 4790, local };
+    const device = { name: 'tunnel', index: 1004, mac: mac.host, mtu: 1300, group: 79 };
+    await bench.host.apply([
+      { op: 'create-vxlan', ...device, ...settings },
+      { op: 'set-link', index: 1004, mtu: 1280, up: true },
+      { op: 'add-forwarding', index: 1004, mac: mac.pod, to },
+    ]);
+    const made = { ...device, mtu: 1280, up: true, kind: 'vxlan', vxlan: settings };
+    expect(await bench.host.link('tunnel')).toMatchObject(made);
+    expect((await bench.host.links()).find(({ index }) => index === 1004)).toMatchObject(made);
+    expect(await bench.host.forwardings()).toEqual([{ index: 1004, mac: mac.pod, to }]);
+    await bench.host.apply([{ op: 'add-forwarding', index: 1004, mac: mac.pod, to: later }]);
+    expect(await bench.host.forwardings()).toEqual([{ index: 1004, mac: mac.pod, to: later }]);
+    const twin = { ...device, name: 'twin', index: 1005 };
+    await expect(bench.host.apply([{ op: 'create-vxlan', ...twin, ...settings }])).rejects.toMatchObject({
+      code: 'EEXIST',
+    });
+    const deletion: RouteRequest = { op: 'delete-forwarding', index: 1004, mac: mac.pod, to: later };
+    await bench.host.apply([deletion]);
+    await bench.host.apply([deletion]);
+    expect(await bench.host.forwardings()).toEqual([]);
+  });
+
   test('a neighbour is replaced', async () => {
     const bench = make();
     await bench.host.apply([

@@ -35,6 +35,7 @@ const crashing: Rtnetlink = {
       routes: (family) => socket.routes(family),
       neighbours: (family) => socket.neighbours(family),
       shapes: () => socket.shapes(),
+      forwardings: () => socket.forwardings(),
       close: () => {
         socket.close();
       },
