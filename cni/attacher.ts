@@ -49,8 +49,8 @@ export interface AttacherParts {
   readonly uplink: () => Promise<Uplink>;
   /** What it looked like at the start. */
   readonly knownUplink: Uplink;
-  /** MTU of pods' links; `auto` takes the uplink's. */
-  readonly mtu: number | 'auto';
+  /** MTU of a new pod's link. */
+  readonly mtu: (uplink: Uplink) => number;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -83,7 +83,7 @@ export class Attacher {
           mac: request.wishes.mac,
           ports: request.wishes.portMappings,
           bandwidth: request.wishes.bandwidth,
-          mtu: this.#parts.mtu === 'auto' ? this.#uplink.mtu : this.#parts.mtu,
+          mtu: this.#parts.mtu(this.#uplink),
           pod: request.pod,
           now: this.#parts.now(),
           pickIndex: randomIndex,

@@ -55,6 +55,8 @@ export type AttachmentLimits = NonNullable<Attachment['limits']>;
 
 /** Group of all our links on the node, so that they can be told from others' and deleted together. */
 export const linkGroup = 0x6265;
+/** Group of the device that leads to far nodes. */
+export const tunnelGroup = 0x6267;
 /** Group a link is moved to when it is about to be deleted. */
 export const doomedGroup = 0x6266;
 

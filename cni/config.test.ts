@@ -8,7 +8,7 @@ test('an empty section is complete', () => {
     mtu: 'auto',
     masquerade: true,
     nonMasqueradeCIDRs: [],
-    betweenNodes: { mode: 'auto' },
+    betweenNodes: { mode: 'auto', vni: 25_189, port: 4_789 },
     cniBinDir: '/opt/cni/bin',
     cniConfDir: '/etc/cni/net.d',
     conflistName: '05-berth.conflist',

@@ -36,6 +36,10 @@ const absolutePath = z
   .regex(/^\/[^\0]*$/, 'expected an absolute path')
   .meta({ title: 'absolute path' });
 
+// The port that the standard gives to VXLAN; the identifier is ours alone, so that another network on the port is no harm.
+const defaultVxlanPort = 4_789;
+const defaultVni = 25_189;
+
 /** Schema of the section; every key has a default. */
 export const networkSchema = z.strictObject({
   name: z
@@ -53,7 +57,9 @@ export const networkSchema = z.strictObject({
   mtu: z
     .union([z.literal('auto'), z.int().min(576).max(65_535)])
     .default('auto')
-    .describe('MTU of pod links; `auto` takes that of the link with the default route.'),
+    .describe(
+      'MTU of pod links; `auto` takes that of the link with the default route, less what the tunnel to other nodes adds once there is one.',
+    ),
   masquerade: z
     .boolean()
     .default(true)
@@ -67,13 +73,27 @@ export const networkSchema = z.strictObject({
   betweenNodes: z
     .strictObject({
       mode: z
-        .enum(['auto', 'routed', 'none'])
+        .enum(['auto', 'routed', 'vxlan', 'none'])
         .default('auto')
         .describe(
-          'How pods reach those of other nodes: `routed` gives each other node on a link of this one a route to its pod ranges; `auto` is the same today; `none` leaves all to others.',
+          'How pods reach those of other nodes: `routed` gives each other node on a link of this one a route to its pod ranges; `vxlan` sends to all of them through a tunnel; `auto` routes to nodes on a link of this one and tunnels to the others; `none` leaves all to others. The same on all nodes.',
+        ),
+      vni: z
+        .int()
+        .min(1)
+        .max(0xff_ffff)
+        .default(defaultVni)
+        .describe('VXLAN network identifier of the tunnel. The same on all nodes.'),
+      port: z
+        .int()
+        .min(1)
+        .max(65_535)
+        .default(defaultVxlanPort)
+        .describe(
+          'UDP port of the tunnel, to be open between nodes and closed to everybody else. The same on all nodes.',
         ),
     })
-    .default({ mode: 'auto' })
+    .default({ mode: 'auto', vni: defaultVni, port: defaultVxlanPort })
     .describe('The way to pods of other nodes.'),
   cniBinDir: absolutePath
     .default('/opt/cni/bin')

@@ -109,9 +109,12 @@ class NetworkService implements Service {
       const uplink = (): Promise<Uplink> => lookAtUplink(host);
       const knownUplink = await uplink();
       await this.#recover(store, host, remover, knownUplink);
+      const { betweenNodes, mtu } = this.#config;
       const router: NodeRouter = new NodeRouter({
         kernel: this.#kernel,
-        source: this.#config.betweenNodes.mode === 'none' ? undefined : this.#options.nodes?.(),
+        source: betweenNodes.mode === 'none' ? undefined : this.#options.nodes?.(),
+        mode: betweenNodes.mode === 'none' ? 'routed' : betweenNodes.mode,
+        tunnel: { id: betweenNodes.vni, port: betweenNodes.port },
         own: ranges,
         restoreTable: () => this.#prepareDatapath(ranges, store, host, () => router.ranges),
         log,
@@ -131,7 +134,7 @@ class NetworkService implements Service {
         ports: this.#hostPorts(store, host, elements),
         uplink,
         knownUplink,
-        mtu: this.#config.mtu,
+        mtu: (known) => (mtu === 'auto' ? router.podMtu(known) : mtu),
         log,
         now: Date.now,
       });

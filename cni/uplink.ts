@@ -1,6 +1,6 @@
 /** What the node's own network tells about pods' links: their MTU, and the address the node speaks to pods with. Pure. */
 import type { AddressState, LinkState, RouteState } from '../linux/rtnetlink/rtnetlink.ts';
-import { linkGroup } from './attachment.ts';
+import { linkGroup, tunnelGroup } from './attachment.ts';
 import type { Sources } from './plan.ts';
 
 export interface Uplink {
@@ -34,7 +34,9 @@ export function uplinkOf(
   routes: readonly RouteState[],
 ): Uplink {
   const usable = new Map(
-    links.filter((link) => link.up && link.name !== 'lo' && link.group !== linkGroup).map((link) => [link.index, link]),
+    links
+      .filter(({ up, name, group }) => up && name !== 'lo' && group !== linkGroup && group !== tunnelGroup)
+      .map((link) => [link.index, link]),
   );
   const global = addresses.filter((entry) => entry.global && usable.has(entry.index));
   const defaults = routes

@@ -7,7 +7,7 @@ import type { NodeCounts } from './noderouter.ts';
 export function createNodeGauge(registry: Registry, counts: () => NodeCounts | undefined): void {
   new Gauge({
     name: 'berth_cni_node_ranges',
-    help: 'Pod ranges of other nodes: routed, unreachable by a route of ours, or refused because they cannot be right.',
+    help: 'Pod ranges of other nodes: routed, reached through the tunnel, unreachable, or refused because they cannot be right.',
     labelNames: ['state'],
     registers: [registry],
     collect() {

@@ -1,17 +1,29 @@
-/** Keeps the routes to other nodes' pods as the Nodes say, while they come, change and go. Does not touch routes of others. */
+/** Keeps the routes to other nodes' pods, and the tunnel to far ones, as the Nodes say, while they come, change and go. Does not touch routes of others. */
 import type { Logger } from '../../kit/log.ts';
 import { coalesce } from '../../kit/coalesce.ts';
 import { messageOf } from '../../kit/errors.ts';
 import type { Nftables } from '../../linux/nftables/nftables.ts';
 import { largestBatch } from '../../linux/rtnetlink/rtnetlink.ts';
-import type { RouteRequest, RouteSocket } from '../../linux/rtnetlink/rtnetlink.ts';
+import type {
+  AddressState,
+  LinkState,
+  RouteRequest,
+  RouteSocket,
+  RouteState,
+} from '../../linux/rtnetlink/rtnetlink.ts';
 import type { Network } from '../addresses.ts';
+import { tunnelGroup } from '../attachment.ts';
 import type { NetworkKernel } from '../kernel.ts';
+import { randomIndex } from '../plan.ts';
+import { uplinkOf } from '../uplink.ts';
+import type { Uplink } from '../uplink.ts';
 import type { NodeFacts, NodeSource } from './nodefacts.ts';
 import { NodeRanges } from './noderanges.ts';
 import { planNodeRoutes, routeChanges } from './noderoutes.ts';
-import type { NodePlan } from './noderoutes.ts';
+import type { NodePlan, WayMode } from './noderoutes.ts';
 import type { Refusal } from './ranges.ts';
+import { overheadOf, ownEnd, removal, tunnelChanges, tunnelName } from './tunnel.ts';
+import type { Tunnel, TunnelChanges, TunnelEnd } from './tunnel.ts';
 
 export interface NodeRouterOptions {
   readonly kernel: Pick<NetworkKernel, 'rtnetlink' | 'openNftables'>;
@@ -19,6 +31,9 @@ export interface NodeRouterOptions {
   readonly source: NodeSource | undefined;
   /** Pod ranges of this node. */
   readonly own: readonly Network[];
+  readonly mode: WayMode;
+  /** VXLAN network identifier and UDP port of the tunnel. */
+  readonly tunnel: { readonly id: number; readonly port: number };
   /** Makes the nft table anew, with `ranges`. */
   readonly restoreTable: () => Promise<void>;
   readonly log: Logger;
@@ -28,8 +43,18 @@ export interface NodeRouterOptions {
 
 export interface NodeCounts {
   readonly routed: number;
+  readonly tunnelled: number;
   readonly unreachable: number;
   readonly refused: number;
+}
+
+/** This node's own network. */
+interface Surroundings {
+  readonly links: readonly LinkState[];
+  readonly addresses: readonly AddressState[];
+  readonly routes: readonly RouteState[];
+  /** The link with the tunnel's name. */
+  readonly device: LinkState | undefined;
 }
 
 // Links, addresses and routes of the node change, too. Nothing tells us yet, so we look.
@@ -48,6 +73,7 @@ export class NodeRouter {
   #timer: NodeJS.Timeout | undefined;
   #counts: NodeCounts | undefined;
   #failure = '';
+  #tunnelled = false;
 
   /** Opens what it needs of the kernel; `close` or `stop` gives it back. */
   constructor(options: NodeRouterOptions) {
@@ -66,6 +92,13 @@ export class NodeRouter {
   /** Takes over what an earlier agent left in the kernel, before the table is made anew. */
   async load(): Promise<void> {
     await this.#ranges.load();
+    this.#tunnelled = (await this.#socket.link(tunnelName))?.group === tunnelGroup;
+  }
+
+  /** MTU of a new pod's link: what a packet can have that goes through the tunnel, once there is one. */
+  podMtu({ mtu, address }: Uplink): number {
+    const needed = this.#tunnelled || this.#options.mode === 'vxlan';
+    return needed ? mtu - overheadOf(address === undefined ? 6 : 4) : mtu;
   }
 
   /** Begins to follow the Nodes. Until all are known nothing changes: what an earlier agent made stays. */
@@ -99,27 +132,39 @@ export class NodeRouter {
   }
 
   async #apply(): Promise<void> {
-    const { own, source, log } = this.#options;
-    const socket = this.#socket;
+    const { own, source, log, mode } = this.#options;
     if (this.#nodes === undefined || this.#end.signal.aborted) return;
     try {
-      const links = await socket.links();
-      const addresses = [...(await socket.addresses(4)), ...(await socket.addresses(6))];
-      const routes = [...(await socket.routes(4)), ...(await socket.routes(6))];
-      const plan = planNodeRoutes({ nodeName: source?.name ?? '', nodes: this.#nodes, own, links, addresses, routes });
+      const kernel = await this.#look();
+      const nodeName = source?.name ?? '';
+      const tunnel = ownEnd({
+        settings: this.#options.tunnel,
+        facts: this.#nodes.get(nodeName),
+        own,
+        addresses: kernel.addresses,
+        device: kernel.device,
+        mtu: uplinkOf(kernel.links, kernel.addresses, kernel.routes).mtu,
+        pickIndex: randomIndex,
+      });
+      const plan = planNodeRoutes({ mode, tunnel, nodeName, nodes: this.#nodes, own, ...kernel });
       this.#report(plan);
-      const changes = routeChanges(plan.routes, routes);
+      const ways = routeChanges(plan.routes, kernel.routes);
+      const ends = new Map(plan.routes.flatMap(({ end }) => (end === undefined ? [] : [[end.node, end]])));
+      const changes = await this.#tunnelChanges(tunnel, [...ends.values()], kernel);
       // First the ranges: a packet that takes a new route must keep its address.
       await this.#ranges.set(plan.ranges);
-      await this.#send(changes);
+      await this.#send([...changes.before, ...ways, ...changes.after]);
+      const tunnelled = plan.routes.filter(({ end }) => end !== undefined).length;
+      this.#tunnelled = tunnelled > 0;
       this.#counts = {
-        routed: plan.routes.length,
+        routed: plan.routes.length - tunnelled,
+        tunnelled,
         unreachable: plan.unreachable.length,
         refused: plan.refusals.length,
       };
-      if (changes.length > 0)
+      if (ways.length > 0)
         log.info(
-          { event: 'nodes.routes_changed', changes: changes.length, routes: plan.routes.length },
+          { event: 'nodes.routes_changed', changes: ways.length, routes: plan.routes.length, tunnelled },
           'routes to pods of other nodes changed',
         );
       this.#failure = '';
@@ -129,6 +174,32 @@ export class NodeRouter {
       if (reason !== this.#failure) log.error({ event: 'nodes.routes_failed' }, reason);
       this.#failure = reason;
     }
+  }
+
+  async #look(): Promise<Surroundings> {
+    const socket = this.#socket;
+    const links = await socket.links();
+    return {
+      links,
+      addresses: [...(await socket.addresses(4)), ...(await socket.addresses(6))],
+      routes: [...(await socket.routes(4)), ...(await socket.routes(6))],
+      device: links.find(({ name }) => name === tunnelName),
+    };
+  }
+
+  /** What the tunnel needs; without ends it goes. */
+  async #tunnelChanges(
+    tunnel: Tunnel | string,
+    ends: readonly TunnelEnd[],
+    { addresses, device }: Surroundings,
+  ): Promise<TunnelChanges> {
+    const ours = device?.group === tunnelGroup ? device : undefined;
+    if (typeof tunnel === 'string' || ends.length === 0)
+      return { before: [], after: ours === undefined ? [] : removal(ours) };
+    const socket = this.#socket;
+    const neighbours = ours === undefined ? [] : [...(await socket.neighbours(4)), ...(await socket.neighbours(6))];
+    const forwardings = ours === undefined ? [] : await socket.forwardings();
+    return tunnelChanges({ wanted: tunnel, ends, device: ours, addresses, neighbours, forwardings });
   }
 
   /** Tries all, also behind one that is refused, and then fails with the first refusal. */

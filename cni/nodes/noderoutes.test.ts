@@ -5,7 +5,7 @@ import { linkGroup } from '../attachment.ts';
 import { overlap, parseNetwork } from '../addresses.ts';
 import type { NodeFacts } from './nodefacts.ts';
 import { planNodeRoutes, routeChanges, routeMaker } from './noderoutes.ts';
-import type { NodePlan } from './noderoutes.ts';
+import type { NodePlan, NodePlanInput } from './noderoutes.ts';
 
 const eth0 = 2;
 const eth1 = 3;
@@ -43,12 +43,17 @@ function ours(destination: string, via: string, index = eth0): RouteState {
   return { destination, via, index, protocol: routeMaker, metric: 0 };
 }
 
-function plan(nodes: Record<string, readonly [ranges: string, address: string]>, routes: RouteState[] = []): NodePlan {
+function plan(
+  nodes: Record<string, readonly [ranges: string, address: string]>,
+  routes: RouteState[] = [],
+  ways: Pick<NodePlanInput, 'mode' | 'tunnel'> = { mode: 'routed', tunnel: 'no tunnel' },
+): NodePlan {
   const facts = Object.entries(nodes).map(([name, [ranges, address]]): [string, NodeFacts] => [
     name,
     { podCIDRs: ranges === '' ? [] : ranges.split(' '), addresses: address === '' ? [] : address.split(' ') },
   ]);
   return planNodeRoutes({
+    ...ways,
     nodeName: 'me',
     nodes: new Map(facts),
     own: ['10.1.0.0/24', 'fd00:1::/64'].flatMap((text) => parseNetwork(text) ?? []),
@@ -57,6 +62,51 @@ function plan(nodes: Record<string, readonly [ranges: string, address: string]>,
     routes: [...surroundings, ...routes],
   });
 }
+
+const tunnel = { index: 77, local: '192.0.2.1', addresses: ['10.1.0.1', 'fd00:1::1'] };
+
+test('a far node is reached through the tunnel, a near one only if all are to be', () => {
+  const nodes = { near: ['10.1.1.0/24', '192.0.2.2'], far: ['10.1.2.0/24 fd00:2::/64', '203.0.113.2'] } as const;
+  const auto = plan(nodes, [], { mode: 'auto', tunnel });
+  expect(auto.routes.map(({ via, index, source }) => [via, index, source])).toEqual([
+    ['192.0.2.2', eth0, undefined],
+    ['203.0.113.2', 77, '10.1.0.1'],
+    [expect.stringMatching(/^fe80::/), 77, 'fd00:1::1'],
+  ]);
+  const [, , six] = auto.routes;
+  expect(six?.end).toMatchObject({ node: 'far', address: '203.0.113.2', mac: expect.stringMatching(/^02:/) as string });
+  expect(plan(nodes, [], { mode: 'vxlan', tunnel }).routes.map(({ index }) => index)).toEqual([77, 77, 77]);
+  expect(plan(nodes, [], { mode: 'routed', tunnel }).routes.map(({ index }) => index)).toEqual([eth0]);
+  expect(plan(nodes, [], { mode: 'auto', tunnel: 'no end here' }).unreachable).toContainEqual({
+    node: 'far',
+    reason: 'no end here',
+  });
+  // What is there already is not made again.
+  const made = auto.routes.map(({ destination, via, index, source }): RouteState => ({
+    ...ours(destination, via, index),
+    ...(source === undefined ? {} : { source }),
+  }));
+  expect(routeChanges(plan(nodes, made, { mode: 'auto', tunnel }).routes, made)).toEqual([]);
+});
+
+test('of two far nodes with one range the one that was first keeps it, through the tunnel, too', () => {
+  const range = '10.1.2.0/24';
+  const made = [{ ...ours(range, '203.0.113.2', 77), source: '10.1.0.1' }];
+  const { routes, refusals } = plan({ old: [range, '203.0.113.2'], new: [range, '203.0.113.3'] }, made, {
+    mode: 'auto',
+    tunnel,
+  });
+  expect([routes.map(({ node }) => node), refusals.map(({ node }) => node)]).toEqual([['old'], ['new']]);
+});
+
+test.each([
+  ['10.1.2.0/24', 'fd00:77::2', tunnel, 'it has no internal address of IPv4'],
+  ['10.1.2.0/24', '2001:db8:9::2', { ...tunnel, local: '2001:db8::1' }, 'IPv4 pods (10.1.2.0/24) are not reached'],
+  ['10.1.2.0/24', '192.0.2.1', tunnel, 'is one of this node'],
+])('no tunnel leads to %s of a node at %s', (range, address, end, reason) => {
+  const { routes, unreachable } = plan({ far: [range, address] }, [], { mode: 'vxlan', tunnel: end });
+  expect([routes, unreachable[0]?.reason]).toEqual([[], expect.stringContaining(reason)]);
+});
 
 test('one route for each other node through its address, over the link it is on', () => {
   const { routes, ranges, refusals, unreachable } = plan({
@@ -184,7 +234,15 @@ test('whatever the Nodes claim, what is applied never overlaps, and nothing else
   fc.assert(
     fc.property(fc.dictionary(fc.string({ maxLength: 3 }), facts, { maxKeys: 12 }), (nodes) => {
       const own = parseNetwork('10.10.0.0/16');
-      const input = { nodeName: 'me', own: own === undefined ? [] : [own], links, addresses, routes: surroundings };
+      const input = {
+        mode: 'routed',
+        tunnel: 'none',
+        nodeName: 'me',
+        own: own === undefined ? [] : [own],
+        links,
+        addresses,
+        routes: surroundings,
+      } as const;
       const { routes, ranges } = planNodeRoutes({ ...input, nodes: new Map(Object.entries(nodes)) });
       const networks = [...ranges, '10.10.0.0/16'].flatMap((text) => parseNetwork(text) ?? []);
       networks.forEach((one, at) => {

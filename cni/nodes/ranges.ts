@@ -63,7 +63,7 @@ export function believedRanges(input: RangesInput): {
 }
 
 /** The first internal address of a family that can be a node's. */
-function firstAddress(facts: NodeFacts, family: Family): string | undefined {
+export function firstAddress(facts: NodeFacts, family: Family): string | undefined {
   for (const text of facts.addresses) {
     const parsed = parseAddress(text);
     if (parsed?.family !== family) continue;

@@ -1,6 +1,7 @@
 // One end of a TCP conversation inside a namespace. `serve`: answers every line with the caller's address. `ask ADDRESS`:
 // prints the answer. `hold ADDRESS`: keeps one connection, asks for each line of its input and prints the answer. Both take a
 // port as well. `serve-udp NAME` answers every datagram with its name; `hold-udp` sends from one port for each line of input.
+// `count-udp` sends a datagram each 5 ms until its input ends, and then prints how many it sent and how many were answered.
 // `push ADDRESS PORT BYTES` sends so many bytes to a `sink` and prints the milliseconds until all had arrived.
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
@@ -29,6 +30,25 @@ if (mode === 'serve') {
     socket.send(address, from.port, from.address);
   });
   socket.bind(usual, () => process.stdout.write('listening\n'));
+} else if (mode === 'count-udp') {
+  let [sent, answered, ended] = [0, 0, false];
+  const finish = (): void => {
+    process.stdout.write(`${sent} sent, ${answered} answered\n`, () => process.exit(0));
+  };
+  const socket = createSocket('udp4', () => {
+    if (++answered === sent && ended) finish();
+  });
+  const timer = setInterval(() => {
+    sent++;
+    socket.send('x', port, address);
+  }, 5);
+  process.stdout.write('ready\n');
+  process.stdin.resume().on('end', () => {
+    clearInterval(timer);
+    ended = true;
+    if (answered === sent) finish();
+    else setTimeout(finish, 10_000);
+  });
 } else if (mode === 'hold-udp') {
   const socket = createSocket('udp4', (answer) => process.stdout.write(`${answer.toString()}\n`));
   process.stdout.write('ready\n');
