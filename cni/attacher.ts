@@ -55,9 +55,15 @@ export interface AttacherParts {
   readonly now: () => number;
 }
 
+/** Milliseconds. The kernel has refused to delete a link, which it hardly ever does. */
+const removeAgainAfter = 1_000;
+
 export class Attacher {
   readonly #parts: AttacherParts;
   readonly #lock = new KeyedLock();
+  /** What is done behind answers. */
+  readonly #trailing = new Set<Promise<void>>();
+  #ending = false;
   #uplink: Uplink;
 
   constructor(parts: AttacherParts) {
@@ -96,13 +102,68 @@ export class Attacher {
     });
   }
 
-  /** Detaches a container. What is gone already, or never was, is no error. */
-  async remove(key: AttachmentKey): Promise<void> {
+  /**
+   * Detaches a container. What is gone already, or never was, is no error. Resolves as soon as nothing leads to the
+   * container any more and its record says so; its link, for which the kernel takes some 20 ms, is deleted behind that
+   * together with those of others, and only then can anybody have its addresses.
+   */
+  remove(key: AttachmentKey): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    let answered = false;
+    const whole: Promise<void> = this.#removeWhole(key, () => {
+      answered = true;
+      this.#trailing.add(whole);
+      resolve(undefined);
+    }).then(
+      () => {
+        resolve(undefined);
+      },
+      (error: unknown) => {
+        if (!answered) reject(error instanceof Error ? error : new Error(String(error)));
+        else this.#removeLater(key, error);
+      },
+    );
+    void whole.finally(() => this.#trailing.delete(whole));
+    return promise;
+  }
+
+  /** Waits for what is done behind answers. Nothing may be asked of this object any more. */
+  async settle(): Promise<void> {
+    this.#ending = true;
+    await Promise.all(this.#trailing);
+  }
+
+  async #removeWhole(key: AttachmentKey, onUnreachable: () => void): Promise<void> {
     await this.#lock.run(keyText(key), async () => {
       const attachment = this.#parts.store.get(key);
       if (attachment === undefined) await this.#removeLinksOf(key, true);
-      else await this.#detach(attachment);
+      else await this.#detach(attachment, [], onUnreachable);
     });
+  }
+
+  /** Does what needs an address or a port that is free; what is just being freed is waited for. */
+  async #withFreed<T>(work: () => T): Promise<T> {
+    try {
+      return work();
+    } catch (error) {
+      const taken = error instanceof BerthError && (error.code === 'RESOURCE_EXHAUSTED' || error.code === 'BUSY');
+      if (!taken || this.#trailing.size === 0) throw error;
+      await Promise.all(this.#trailing);
+      return work();
+    }
+  }
+
+  /** The runtime has its answer and will not ask again. */
+  #removeLater(key: AttachmentKey, error: unknown): void {
+    const { log } = this.#parts;
+    log.warn({ container: key.containerID, error: messageOf(error) }, 'cannot delete the link of a container yet');
+    if (!this.#ending)
+      setTimeout(() => {
+        if (!this.#ending)
+          this.remove(key).catch((again: unknown) => {
+            this.#removeLater(key, again);
+          });
+      }, removeAgainAfter).unref();
   }
 
   /** Detaches all of a network that are not in the list and were there when the list was made. */
@@ -111,7 +172,7 @@ export class Attacher {
     const stale = this.#parts.store
       .all()
       .filter((entry) => entry.network === network && entry.since < before && !wanted.has(keyText(entry)));
-    const results = await Promise.allSettled(stale.map((entry) => this.remove(entry)));
+    const results = await Promise.allSettled(stale.map((entry) => this.#removeWhole(entry, () => undefined)));
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []));
     if (failures.length > 0)
       throw new BerthError(
@@ -160,11 +221,11 @@ export class Attacher {
   /** The addresses for an ADD: those it had before, once that attachment is undone, else the next or those asked for. */
   async #takeAddresses(before: Attachment | undefined, wanted: readonly string[]): Promise<readonly string[]> {
     const { pool } = this.#parts;
-    if (before === undefined) return pool.allocate(wanted);
+    if (before === undefined) return await this.#withFreed(() => pool.allocate(wanted));
     const kept = before.addresses.filter((address) => pool.has(address));
     await this.#detach(before, kept);
     try {
-      const addresses = pool.allocate(wanted, kept);
+      const addresses = await this.#withFreed(() => pool.allocate(wanted, kept));
       pool.release(kept.filter((address) => !addresses.includes(address)));
       return addresses;
     } catch (error) {
@@ -175,7 +236,9 @@ export class Attacher {
 
   async #attach(attachment: Attachment, namespace: NetworkNamespace): Promise<void> {
     try {
-      this.#parts.ports.claim(attachment);
+      await this.#withFreed(() => {
+        this.#parts.ports.claim(attachment);
+      });
       await this.#parts.store.put(attachment);
       await this.#applyHost(attachment, namespace);
       this.#openToIpv6(attachment, namespace);
@@ -234,11 +297,17 @@ export class Attacher {
     }
   }
 
-  async #detach(attachment: Attachment, kept: readonly string[] = []): Promise<void> {
+  /** `onUnreachable` hears when nothing leads to the container any more. */
+  async #detach(
+    attachment: Attachment,
+    kept: readonly string[] = [],
+    onUnreachable: () => void = () => undefined,
+  ): Promise<void> {
     const { store, host, ports } = this.#parts;
     await store.put({ ...attachment, state: 'releasing' });
     await host.apply(releaseRequests(attachment));
     await ports.close(attachment);
+    onUnreachable();
     await this.#removeLinksOf(attachment, attachment.limits?.egress !== undefined);
     await store.remove(attachment);
     ports.release(attachment);

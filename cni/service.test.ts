@@ -1,10 +1,11 @@
 // The service over fakes of the kernel: what it does when calls, restarts and refusals come in every order.
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createLogger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
 import type { UdpFlow } from '../linux/conntrack.ts';
@@ -13,6 +14,7 @@ import { FakeNetwork } from '../linux/rtnetlink/fake.ts';
 import { RouteError } from '../linux/rtnetlink/rtnetlink.ts';
 import type { RouteRequest, RouteSocket } from '../linux/rtnetlink/rtnetlink.ts';
 import { FakeSysctl } from '../linux/sysctl.ts';
+import { recordName } from './attachment.ts';
 import { networkSchema } from './config.ts';
 import type { NetworkConfig } from './config.ts';
 import type { NetworkKernel } from './kernel.ts';
@@ -31,11 +33,14 @@ function forgetUdp(_family: 4 | 6, matches: (flow: UdpFlow) => boolean): Promise
   return Promise.resolve();
 }
 let nftables: FakeNftables;
+/** Holds a batch up until what it returns resolves. */
+let hold: (requests: readonly RouteRequest[]) => Promise<unknown> | undefined = () => undefined;
 /** Refuses a batch when it returns an error for it. */
 let refuse: (requests: readonly RouteRequest[]) => RouteError | undefined;
 const running: Service[] = [];
 
 beforeEach(async () => {
+  hold = () => undefined;
   folder = await mkdtemp(join(tmpdir(), 'berth-service-'));
   await writeFile(join(folder, 'shim'), 'program');
   network = new FakeNetwork();
@@ -63,6 +68,7 @@ function kernel(): NetworkKernel {
         apply: async (requests: readonly RouteRequest[]) => {
           const refusal = refuse(requests);
           if (refusal !== undefined) throw refusal;
+          await hold(requests);
           await socket.apply(requests);
         },
         links: () => socket.links(),
@@ -113,12 +119,18 @@ interface Answer {
   readonly result: { readonly code?: number; readonly msg?: string; readonly ips?: readonly { address: string }[] };
 }
 
-async function call(command: string, pod: string, extra: Record<string, unknown> = {}, protocol = 1): Promise<Answer> {
+async function call(
+  command: string,
+  pod: string,
+  extra: Record<string, unknown> = {},
+  protocol = 1,
+  settled = true,
+): Promise<Answer> {
   const variables = { CNI_COMMAND: command, CNI_CONTAINERID: pod, CNI_NETNS: `/run/netns/${pod}`, CNI_IFNAME: 'eth0' };
   const stdin = new TextEncoder().encode(
     JSON.stringify({ cniVersion: '1.1.0', name: 'berth', type: 'berth', ...extra }),
   );
-  return await new Promise((resolve, reject) => {
+  const answer = await new Promise<Answer>((resolve, reject) => {
     const socket = connect(join(config.runDir, 'cni.sock'));
     const reader = new FrameReader();
     socket.on('error', reject);
@@ -135,6 +147,11 @@ async function call(command: string, pod: string, extra: Record<string, unknown>
       socket.destroy();
     });
   });
+  if (!settled) return answer;
+  // The answer to DEL comes before the link is gone; the record goes last.
+  const record = join(config.runDir, 'attachments', recordName({ containerID: pod, ifname: 'eth0' }));
+  if (command === 'DEL' && answer.exit === 0) await vi.waitUntil(() => !existsSync(record), { timeout: 10_000 });
+  return answer;
 }
 
 async function add(pod: string): Promise<string | undefined> {
@@ -192,6 +209,38 @@ test('an ADD that cannot even be undone keeps its address until DEL', async () =
   refuse = () => undefined;
   expect((await call('ADD', 'b')).result.code).toBe(11);
   expect((await call('DEL', 'a')).exit).toBe(0);
+  expect(await add('b')).toBe('10.1.0.2/32');
+});
+
+test('DEL is answered before the link is gone, and who needs the address or the port meanwhile waits for it', async () => {
+  await start({ podCIDR: '10.1.0.0/30' });
+  network.addNamespace('/run/netns/a');
+  network.addNamespace('/run/netns/b');
+  const port = { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }] };
+  expect((await call('ADD', 'a', { runtimeConfig: port })).exit).toBe(0);
+  const { promise: held, resolve: letGo } = Promise.withResolvers<undefined>();
+  hold = (requests) => (requests.some(({ op }) => op === 'delete-links') ? held : undefined);
+  expect(await call('DEL', 'a', {}, 1, false)).toEqual({ exit: 0, result: {} });
+  expect([await podLinks(), (await records()).length]).toEqual([1, 1]);
+  const next = call('ADD', 'b', { runtimeConfig: port });
+  const again = call('DEL', 'a');
+  expect(await Promise.race([next, new Promise((later) => setTimeout(later, 50, 'waits'))])).toBe('waits');
+  letGo(undefined);
+  expect((await next).result.ips?.[0]?.address).toBe('10.1.0.2/32');
+  expect((await again).exit).toBe(0);
+  expect([await podLinks(), (await records()).length]).toEqual([1, 1]);
+});
+
+test('a link that cannot be deleted behind the answer keeps its address, and is tried again', async () => {
+  await start({ podCIDR: '10.1.0.0/30' });
+  network.addNamespace('/run/netns/a');
+  network.addNamespace('/run/netns/b');
+  expect(await add('a')).toBe('10.1.0.2/32');
+  refuse = (requests) => (requests.some(({ op }) => op === 'delete-links') ? new RouteError('EPERM', '') : undefined);
+  expect((await call('DEL', 'a', {}, 1, false)).exit).toBe(0);
+  expect((await call('ADD', 'b')).result.code).toBe(11);
+  refuse = () => undefined;
+  await vi.waitUntil(async () => (await records()).length === 0, { timeout: 10_000 });
   expect(await add('b')).toBe('10.1.0.2/32');
 });
 

@@ -54,6 +54,7 @@ interface Started {
   readonly pool: AddressPool;
   readonly store: AttachmentStore;
   readonly server: CniServer;
+  readonly attacher: Attacher;
   readonly upkeep: Upkeep;
   readonly router: NodeRouter;
   /** What the kernel holds open for us. */
@@ -175,7 +176,7 @@ class NetworkService implements Service {
         const upkeep = new Upkeep(cares, this.#countRepair, log);
         await upkeep.start();
         router.start();
-        this.#started = { pool, store, server, upkeep, router, sockets };
+        this.#started = { pool, store, server, attacher, upkeep, router, sockets };
         log.info(
           {
             podCIDR: ranges.map(formatNetwork),
@@ -204,6 +205,7 @@ class NetworkService implements Service {
     await started.upkeep.stop();
     await started.router.stop();
     await started.server.close(deadline);
+    await started.attacher.settle();
     for (const socket of started.sockets) socket.close();
   }
 

@@ -1,11 +1,13 @@
 // A node made of namespaces: one for the node itself, one for the world outside, one for each pod; the agent runs inside.
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { recordName } from '../../../cni/attachment.ts';
 import { networkSchema } from '../../../cni/config.ts';
 import type { NetworkConfig } from '../../../cni/config.ts';
 
@@ -168,7 +170,9 @@ export class TestNode {
       socket: join(this.config.runDir, 'cni.sock'),
       ...config,
     };
-    return await this.execute(command, variables, JSON.stringify(document));
+    const answer = await this.execute(command, variables, JSON.stringify(document));
+    if (command === 'DEL' && answer.exit === 0) await this.#released(variables);
+    return answer;
   }
 
   async execute(command: string, variables: Record<string, string>, stdin: string): Promise<Answer> {
@@ -201,6 +205,17 @@ export class TestNode {
 
   async del(pod: string, variables: Record<string, string> = {}): Promise<Answer> {
     return await this.cni('DEL', { ...this.variables(pod), ...variables });
+  }
+
+  /** The answer to DEL comes before the link is gone; the record goes last. An agent that is gone does it at its start. */
+  async #released(variables: Record<string, string>): Promise<void> {
+    const key = { containerID: variables['CNI_CONTAINERID'] ?? '', ifname: variables['CNI_IFNAME'] ?? '' };
+    const record = join(this.config.runDir, 'attachments', recordName(key));
+    const until = performance.now() + 20_000;
+    while (existsSync(record) && this.#agent?.process.exitCode === null && this.#agent.process.signalCode === null) {
+      if (performance.now() > until) throw new Error(`the record of ${key.containerID} stays: ${this.agentLog}`);
+      await sleep(2);
+    }
   }
 
   /** A pod: its namespace and an ADD. Returns its address. */
