@@ -3,7 +3,8 @@ import { copyFileSync, existsSync, linkSync, mkdirSync, symlinkSync } from 'node
 import { basename, join } from 'node:path';
 import { BerthError, errnoOf } from '../kit/errors.ts';
 import { forwardApiServer, kubectlPath, writeKubectl } from './access.ts';
-import { maxNodes } from './addresses.ts';
+import { maxNodes, nodeLinks, secondLink } from './addresses.ts';
+import type { Link } from './addresses.ts';
 import { apiServer } from './api.ts';
 import { ensurePrograms } from './build.ts';
 import { cacheFolder } from './cache.ts';
@@ -38,6 +39,8 @@ export interface ClusterOptions {
   readonly name: string;
   /** Default 1. The first has the control plane and takes pods too. */
   readonly nodes?: number;
+  /** How many of them, the last ones, are on a link of their own behind a router. Default 0. */
+  readonly far?: number;
   /** CoreDNS under the address that every pod is given as its name server. Default false. */
   readonly dns?: boolean;
   /** Services by kube-proxy. Default true. */
@@ -78,10 +81,14 @@ export interface Cluster {
  * Errors: FAILED_PRECONDITION (machine, Go), ALREADY_EXISTS (name in use), INVALID_ARGUMENT, UNAVAILABLE (a component died).
  */
 export async function upCluster(options: ClusterOptions): Promise<Cluster> {
-  const { name, nodes: count = 1, onStep = () => undefined } = options;
+  const { name, nodes: count = 1, far = 0, onStep = () => undefined } = options;
   if (!Number.isInteger(count) || count < 1 || count > maxNodes) {
     throw new BerthError('INVALID_ARGUMENT', `a cluster has 1 to ${maxNodes} nodes, not ${count}`);
   }
+  if (!Number.isInteger(far) || far < 0 || far >= count) {
+    throw new BerthError('INVALID_ARGUMENT', `of ${count} nodes 0 to ${count - 1} can be far, not ${far}`);
+  }
+  const links = nodeLinks(count, far);
   const folder = runFolder(name, options.dir);
   checkMachine();
   checkUnused(folder);
@@ -101,8 +108,8 @@ export async function upCluster(options: ClusterOptions): Promise<Cluster> {
   try {
     onStep(`Starting ${count === 1 ? 'a node' : `${count} nodes`}`);
     installPrograms(folder, Object.values(programs));
-    await createPki(folder.pki, count);
-    const cluster = await start(folder, options, count, images);
+    await createPki(folder.pki, links);
+    const cluster = await start(folder, options, links, images);
     if (options.dns === true) checkKubectl(await cluster.kubectl(['apply', '-f', '-'], { stdin: dnsManifest() }));
     if (options.detached === true) await releaseClaim(folder);
     return cluster;
@@ -119,7 +126,8 @@ export function useCluster(name: string, dir?: string): Cluster {
   if (state === undefined || !isAlive(state.lan.init)) {
     throw new BerthError('NOT_FOUND', `no cluster "${name}" is up: npm run cluster -- up --name ${name}`);
   }
-  const nodes = state.nodes.map((namespaces, index) => managedNode(folder, index, state.kubeProxy, namespaces));
+  const links = nodeLinks(state.nodes.length, state.far);
+  const nodes = state.nodes.map((namespaces, index) => managedNode(folder, index, links, state.kubeProxy, namespaces));
   return runningCluster(folder, state, nodes);
 }
 
@@ -134,7 +142,7 @@ export async function downCluster(name: string, dir?: string): Promise<boolean> 
 async function start(
   folder: RunFolder,
   options: ClusterOptions,
-  count: number,
+  links: readonly Link[],
   images: readonly string[],
 ): Promise<Cluster> {
   const { kubeProxy = true, mounts = [], onStep = () => undefined } = options;
@@ -145,12 +153,13 @@ async function start(
   });
   const apiPort = await forwardApiServer(folder, lan);
   writeKubectl(folder, apiPort);
-  const nodes = Array.from({ length: count }, (_, index) => managedNode(folder, index, kubeProxy));
+  const nodes = links.map((_, index) => managedNode(folder, index, links, kubeProxy));
   for (const node of nodes) {
-    node.install(count);
+    node.install();
     await node.powerOn(lan, mounts);
   }
-  const state = { lan, nodes: nodes.map((node) => node.namespaces), kubeProxy, mounts, apiPort };
+  const far = links.filter((link) => link === secondLink).length;
+  const state = { lan, nodes: nodes.map((node) => node.namespaces), far, kubeProxy, mounts, apiPort };
   await writeState(folder, state);
   const cluster = runningCluster(folder, state, nodes);
 

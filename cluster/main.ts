@@ -11,7 +11,9 @@ import type { ClusterNode, ComponentName } from './node.ts';
 
 const usage = `usage: npm run cluster -- COMMAND [--name NAME]
 
-  up [--nodes N] [--dns] [--image NAME]…   bring a cluster up; it stays until "down"
+  up [--nodes N] [--far M] [--dns] [--image NAME]…
+                                           bring a cluster up; it stays until "down". The last M nodes are
+                                           behind a router
   down                                     remove it and all that belongs to it
   kubectl ARGUMENT…                        kubectl for it
   exec NODE -- PROGRAM ARGUMENT…           run a program on a node (node-1, node-2, …)
@@ -81,7 +83,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function up(args: readonly string[]): Promise<number> {
-  const { name, nodes, dns, images } = options(args);
+  const { name, nodes, far, dns, images } = options(args);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       interruption.abort();
@@ -90,7 +92,7 @@ async function up(args: readonly string[]): Promise<number> {
     });
   }
   const started = Date.now();
-  const cluster = await upCluster({ name, nodes, dns, images, detached: true, onStep: say });
+  const cluster = await upCluster({ name, nodes, far, dns, images, detached: true, onStep: say });
   const names = cluster.nodes.map((node) => node.name).join(', ');
   say(`Cluster "${name}" is up after ${((Date.now() - started) / 1000).toFixed(1)} s: ${names}.`);
   say('A node becomes Ready when a CNI plugin is deployed.');
@@ -101,6 +103,7 @@ async function up(args: readonly string[]): Promise<number> {
 interface Options {
   readonly name: string;
   readonly nodes: number;
+  readonly far: number;
   readonly dns: boolean;
   readonly images: readonly ImageName[];
   readonly positionals: readonly string[];
@@ -114,6 +117,7 @@ function options(args: readonly string[]): Options {
       options: {
         name: { type: 'string', default: 'default' },
         nodes: { type: 'string', default: '1' },
+        far: { type: 'string', default: '0' },
         dns: { type: 'boolean', default: false },
         image: { type: 'string', multiple: true, default: [] },
       },
@@ -123,7 +127,14 @@ function options(args: readonly string[]): Options {
       if (known !== undefined) return known;
       throw new BerthError('INVALID_ARGUMENT', `there is no image "${image}"; there are ${imageNames.join(', ')}`);
     });
-    return { name: values.name, nodes: Number(values.nodes), dns: values.dns, images, positionals };
+    return {
+      name: values.name,
+      nodes: Number(values.nodes),
+      far: Number(values.far),
+      dns: values.dns,
+      images,
+      positionals,
+    };
   } catch (cause) {
     throw new BerthError('INVALID_ARGUMENT', messageOf(cause), { cause });
   }

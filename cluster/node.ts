@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../kit/errors.ts';
-import { apiPort, nodeAddresses, nodeName } from './addresses.ts';
+import { apiPort, firstLink, nodeAddresses, nodeName } from './addresses.ts';
+import type { Link } from './addresses.ts';
 import { createCgroup, removeCgroup } from './cgroup.ts';
 import { run } from './command.ts';
 import type { CommandOptions, CommandResult } from './command.ts';
@@ -65,7 +66,7 @@ export interface ClusterNode {
 export interface ManagedNode extends ClusterNode {
   readonly namespaces: Namespaces;
   /** Writes what a node of a new cluster finds on its disk. */
-  install(count: number): void;
+  install(): void;
   /** Makes its namespaces, plugs it in and leaves its components to be started. */
   powerOn(lan: Namespaces, mounts: readonly NodeMount[]): Promise<void>;
   /** Ends everything on it at once, without a word to anybody. */
@@ -78,9 +79,16 @@ export interface ManagedNode extends ClusterNode {
 }
 
 /** The node with this index; `existing` are its namespaces if it is up. */
-export function managedNode(folder: RunFolder, index: number, kubeProxy: boolean, existing?: Namespaces): ManagedNode {
+export function managedNode(
+  folder: RunFolder,
+  index: number,
+  links: readonly Link[],
+  kubeProxy: boolean,
+  existing?: Namespaces,
+): ManagedNode {
   const name = nodeName(index);
-  const addresses = nodeAddresses(index);
+  const link = links[index] ?? firstLink;
+  const addresses = nodeAddresses(index, link);
   const rootDir = folder.nodeRoot(name);
   const logFolder = folder.logs(name);
   const cgroup = `${folder.cgroup}/${name}`;
@@ -154,8 +162,8 @@ export function managedNode(folder: RunFolder, index: number, kubeProxy: boolean
         throw new BerthError('FAILED_PRECONDITION', `image archive ${archive} cannot be loaded into ${name}: ${said}`);
       }
     },
-    install: (count) => {
-      createRootFolder(rootDir, index, count);
+    install: () => {
+      createRootFolder(rootDir, index, links);
       const etc = (path: string, content: string): void => {
         writeFileSync(join(rootDir, 'etc', path), content, { mode: 0o600 });
       };
@@ -186,7 +194,7 @@ export function managedNode(folder: RunFolder, index: number, kubeProxy: boolean
         [rootDir, name, folder.programs, bootId, ...binds],
         { logFile: join(logFolder, 'node.log'), mark: [runVariable, folder.path] },
       );
-      await connectNode(lan, namespaces, index);
+      await connectNode(lan, namespaces, index, link);
     },
     powerOff: async () => {
       await destroyNamespaces(running().init);

@@ -2,6 +2,7 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { apiServiceAddresses, nodeAddresses, nodeName } from './addresses.ts';
+import type { Link } from './addresses.ts';
 import { createAuthority, createSigningKey, issueCertificate } from './certificates.ts';
 
 const serviceNames = [
@@ -11,8 +12,8 @@ const serviceNames = [
   'kubernetes.default.svc.cluster.local',
 ];
 
-/** Fills the folder for a cluster of so many nodes. */
-export async function createPki(folder: string, nodes: number): Promise<void> {
+/** Fills the folder for a cluster of nodes on these links. */
+export async function createPki(folder: string, links: readonly Link[]): Promise<void> {
   const [ca, frontProxy] = await Promise.all([
     createAuthority(folder, 'ca'),
     createAuthority(folder, 'front-proxy-ca'),
@@ -38,9 +39,9 @@ export async function createPki(folder: string, nodes: number): Promise<void> {
     issueCertificate(ca, { name: 'scheduler', commonName: 'system:kube-scheduler' }),
     issueCertificate(ca, { name: 'kube-proxy', commonName: 'system:kube-proxy' }),
     issueCertificate(frontProxy, { name: 'front-proxy-client', commonName: 'front-proxy-client' }),
-    ...Array.from({ length: nodes }, (_, index) => {
+    ...links.map((link, index) => {
       const node = nodeName(index);
-      const { v4, v6 } = nodeAddresses(index);
+      const { v4, v6 } = nodeAddresses(index, link);
       return issueCertificate(ca, {
         name: node,
         commonName: `system:node:${node}`,

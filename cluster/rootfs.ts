@@ -2,6 +2,7 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeAddresses, nodeName } from './addresses.ts';
+import type { Link } from './addresses.ts';
 
 const folders = [
   ...['dev', 'etc', 'home', 'mnt', 'opt/cluster/bin', 'opt/cni/bin', 'proc', 'root', 'run', 'srv', 'sys', 'tmp', 'usr'],
@@ -24,8 +25,8 @@ const copiedFromMachine = [
   ...['os-release', 'passwd', 'protocols', 'services', 'ssl'],
 ];
 
-/** Makes the root folder of the node with this index; `count` nodes find each other by name. */
-export function createRootFolder(root: string, index: number, count: number): void {
+/** Makes the root folder of the node with this index; the nodes, on their links, find each other by name. */
+export function createRootFolder(root: string, index: number, links: readonly Link[]): void {
   for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
   for (const folder of ['tmp', 'var/tmp']) chmodSync(join(root, folder), 0o1777);
   chmodSync(join(root, 'var/lib/etcd'), 0o700);
@@ -35,8 +36,8 @@ export function createRootFolder(root: string, index: number, count: number): vo
     const source = join('/etc', name);
     if (existsSync(source)) cpSync(source, join(root, 'etc', name), { recursive: true, verbatimSymlinks: true });
   }
-  const hosts = Array.from({ length: count }, (_, other) => {
-    const addresses = nodeAddresses(other);
+  const hosts = links.map((link, other) => {
+    const addresses = nodeAddresses(other, link);
     return `${addresses.v4} ${nodeName(other)}\n${addresses.v6} ${nodeName(other)}\n`;
   });
   const etc = (name: string, content: string): void => {

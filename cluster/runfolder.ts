@@ -26,6 +26,8 @@ export interface NodeMount {
 export interface RunState {
   readonly lan: Namespaces;
   readonly nodes: readonly Namespaces[];
+  /** How many of them, the last ones, are behind the router. */
+  readonly far: number;
   readonly kubeProxy: boolean;
   readonly mounts: readonly NodeMount[];
   /** Port on the machine's loopback that leads to the API server. */

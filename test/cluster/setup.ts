@@ -13,7 +13,9 @@ export default async function setup(): Promise<() => Promise<void>> {
   };
   const cluster = await upCluster({
     name: clusterName,
-    nodes: 2,
+    nodes: 3,
+    far: 1,
+    dns: true,
     images: ['busybox', 'csi-provisioner'],
     onStep: say,
   });
