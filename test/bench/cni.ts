@@ -1,13 +1,17 @@
 /**
  * `cni`: ADD and DEL of one pod as a runtime does them, by executing the plugin, beside the reference plugins ptp and
  * host-local with the same environment and a standard input that asks for the same. The peer does
- * not masquerade, for which it would write rules for each pod; ours does, by one rule for all.
+ * not masquerade, for which it would write rules for each pod; ours does, by one rule for all. Then the whole that most
+ * clusters have, masquerading and host ports: cnifull.ts.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { buildExecutable } from '../../cni/executable/build.ts';
 import type { Benchmark, Scene } from './benchmark.ts';
+import { call } from './cnicaller.ts';
+import type { ListedPlugin } from './cnicaller.ts';
+import { fullFigures, mapping } from './cnifull.ts';
 import { cniPluginsFolder, cniPluginsVersion, ensureCniPlugins } from './peers.ts';
 import { sampleInTurn } from './sampling.ts';
 import type { Side } from './sampling.ts';
@@ -30,22 +34,24 @@ export const cniBenchmark: Benchmark = {
   async *run({ work, signal }: Scene): AsyncIterable<Figure> {
     makeNode();
     const bin = join(work, 'bin');
-    const network = { podCIDR: '10.88.0.0/24', cniBinDir: bin, cniConfDir: join(work, 'net.d') };
+    const network = { podCIDR: '10.88.0.0/22', cniBinDir: bin, cniConfDir: join(work, 'net.d') };
     const subject = await startSubject({ network, shimPath: join(work, 'berth') }, work, signal);
     const inService = (): Promise<ReadonlyMap<string, number>> => subject.sums(durations, 'op');
 
-    const berth = plugin(join(bin, 'berth'), { type: 'berth', socket }, 'ours');
-    const ours: Side = async () => {
+    const plain = [{ path: join(bin, 'berth'), config: { type: 'berth', socket } }];
+    const berth = (command: string): number => call(command, plain, 'ours');
+    const oursPlain: Side = async () => {
       const before = await inService();
       const times = { version: berth('VERSION'), add: berth('ADD'), del: berth('DEL') };
       const after = await inService();
       const share = (op: string): number => ((after.get(op) ?? 0) - (before.get(op) ?? 0)) * 1_000;
       return { ...times, 'add.agent': share('ADD'), 'del.agent': share('DEL') };
     };
-    const ptp = plugin(join(cniPluginsFolder(), 'ptp'), ptpConfig, 'peer');
+    const ptpList = [{ path: join(cniPluginsFolder(), 'ptp'), config: ptpConfig }];
+    const ptp = (command: string): number => call(command, ptpList, 'peer');
     const peer: Side = () => Promise.resolve({ version: ptp('VERSION'), add: ptp('ADD'), del: ptp('DEL') });
 
-    const samples = await sampleInTurn({ ours, peer }, { rounds: 200, withinMs: 45_000, signal });
+    const samples = await sampleInTurn({ ours: oursPlain, peer }, { rounds: 200, withinMs: 45_000, signal });
     const figure = (bench: string, of: string, name?: string, limit?: number): Figure =>
       figureOf({
         bench,
@@ -59,6 +65,9 @@ export const cniBenchmark: Benchmark = {
     yield figure('cni.add.plain.agent', 'add.agent');
     yield figure('cni.del.plain', 'del', both);
     yield figure('cni.del.plain.agent', 'del.agent');
+    const ours = (hostPort: number): readonly ListedPlugin[] =>
+      plain.map(({ path, config }) => ({ path, config: { ...config, runtimeConfig: mapping(hostPort) } }));
+    yield* fullFigures({ ours, plain }, signal);
     await subject.stop();
   },
 };
@@ -86,23 +95,4 @@ function makeNode(): void {
     'ip netns add peer',
   ];
   for (const command of commands) execFileSync('sh', ['-ec', command]);
-}
-
-/** Executes a plugin for the pod in the network namespace `pod`. Returns milliseconds; throws what the plugin says when it fails. */
-function plugin(path: string, config: object, pod: string): (command: string) => number {
-  const input = JSON.stringify({ cniVersion: '1.0.0', name: 'bench', ...config });
-  return (command) => {
-    const env = {
-      CNI_COMMAND: command,
-      CNI_CONTAINERID: `bench-${pod}`,
-      CNI_NETNS: `/run/netns/${pod}`,
-      CNI_IFNAME: 'eth0',
-      CNI_PATH: dirname(path),
-    };
-    const began = performance.now();
-    const { status, stdout } = spawnSync(path, { env, input, encoding: 'utf8', timeout: 30_000 });
-    const ms = performance.now() - began;
-    if (status !== 0) throw new Error(`${path} ${command} failed with ${status ?? 'a signal'}: ${stdout.trim()}`);
-    return ms;
-  };
 }

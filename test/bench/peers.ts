@@ -7,7 +7,12 @@ import { findGo } from '../../cluster/go.ts';
 
 /** The reference plugins of the CNI project. */
 export const cniPluginsVersion = '1.9.1';
-const cniPlugins = { ptp: 'plugins/main/ptp', 'host-local': 'plugins/ipam/host-local' };
+const cniPlugins = {
+  ptp: 'plugins/main/ptp',
+  bridge: 'plugins/main/bridge',
+  'host-local': 'plugins/ipam/host-local',
+  portmap: 'plugins/meta/portmap',
+};
 
 /** Where the reference plugins lie once built; also their CNI_PATH. */
 export function cniPluginsFolder(): string {
