@@ -2,6 +2,9 @@
 import { BerthError } from '../kit/errors.ts';
 import { bitsOf, contains, formatNetwork, sizeOf } from './addresses.ts';
 import type { Network } from './addresses.ts';
+import { cutSpans } from './exclusions.ts';
+import type { AddressSpan } from './exclusions.ts';
+import { ReturnedAddresses } from './returned.ts';
 
 /** The last prefix length with an address for a pod: 30 for IPv4, 126 for IPv6. */
 export function longestPrefix(family: Network['family']): number {
@@ -11,24 +14,40 @@ export function longestPrefix(family: Network['family']): number {
 // Of a larger range, which only IPv6 has, the first addresses are handed out: more than a node can have pods by far.
 const mostAddresses = 1 << 24;
 
+/**
+ * How long an address rests after it was given back, milliseconds: caches of names and proxies' lists of endpoints still
+ * lead to its last owner for a while, and connections to that one must not reach another pod.
+ */
+const usualRestMs = 30_000;
+
+export interface AllocatorOptions {
+  /** Addresses of living attachments; those that are not of the range are ignored. */
+  readonly used?: Iterable<bigint>;
+  /** The address handed out most recently: the walk begins behind it, so that a restart does not hand out one just given back. */
+  readonly last?: bigint | undefined;
+  /** Never handed out; what of them lies outside of the range is ignored. */
+  readonly excluded?: readonly AddressSpan[];
+  /** Milliseconds an address rests. */
+  readonly restMs?: number;
+  /** A clock that never goes back, milliseconds. */
+  readonly now?: () => number;
+}
+
 export class Allocator {
   readonly network: Network;
+  /** Number of addresses pods can have: all but the network's own, the first (kept for a gateway), the last and excluded ones. */
+  readonly size: number;
   readonly #used = new Set<bigint>();
   readonly #span: number;
+  readonly #excluded: readonly AddressSpan[];
   // Addresses nobody has had yet, walked once round the range from #start; then those given back, oldest first.
   readonly #start: number;
   #walked = 0;
-  readonly #returned = new Set<bigint>();
-  // Their order apart from the set: a set that loses its first members again and again gets slow.
-  #queue: bigint[] = [];
-  #head = 0;
+  readonly #returned: ReturnedAddresses;
 
-  /**
-   * `used` are the addresses of living attachments (those outside of the range are ignored); the walk begins behind
-   * `last`, the address handed out most recently, so that a restart does not hand out an address just given back.
-   * Throws CONFIG_INVALID when the range has no address left for pods.
-   */
-  constructor(network: Network, used: Iterable<bigint> = [], last?: bigint) {
+  /** Throws CONFIG_INVALID when the range has no address left for pods. */
+  constructor(network: Network, options: AllocatorOptions = {}) {
+    const { used = [], last, excluded = [], restMs = usualRestMs, now = () => performance.now() } = options;
     const longest = longestPrefix(network.family);
     if (network.prefix > longest)
       throw new BerthError(
@@ -38,13 +57,17 @@ export class Allocator {
     this.network = network;
     const size = sizeOf(network);
     this.#span = size > mostAddresses ? mostAddresses : Number(size);
-    for (const address of used) if (this.#assignable(address)) this.#used.add(address);
-    this.#start = last !== undefined && this.#assignable(last) ? Number(last - network.base) + 1 : 0;
-  }
-
-  /** Number of addresses pods can have: all but the network's own, the first (kept for a gateway) and the last. */
-  get size(): number {
-    return this.#span - 3;
+    const [first, final] = [network.base + 2n, network.base + BigInt(this.#span) - 2n];
+    this.#excluded = cutSpans(excluded, { family: network.family, first, last: final });
+    this.size = this.#span - 3 - this.#excluded.reduce((sum, span) => sum + Number(span.last - span.first) + 1, 0);
+    if (this.size === 0)
+      throw new BerthError(
+        'CONFIG_INVALID',
+        `network.exclude leaves no address of the pod range ${formatNetwork(network)} for pods`,
+      );
+    for (const address of used) if (this.isAssignable(address)) this.#used.add(address);
+    this.#start = last !== undefined && this.isAssignable(last) ? Number(last - network.base) + 1 : 0;
+    this.#returned = new ReturnedAddresses(restMs, now);
   }
 
   get used(): number {
@@ -55,60 +78,69 @@ export class Allocator {
     return this.size - this.used;
   }
 
+  /** Those of the free that rest. */
+  get cooling(): number {
+    return this.#returned.resting;
+  }
+
+  /** When the longest resting was given back; undefined when none was. */
+  get oldestReturned(): number | undefined {
+    return this.#returned.oldest;
+  }
+
   has(address: bigint): boolean {
     return this.#used.has(address);
   }
 
-  /** Takes the next address, or returns undefined when all are in use. */
+  /** Takes the next address that does not rest, or returns undefined when there is none. */
+  allocateRested(): bigint | undefined {
+    return this.#take(this.#nextFresh() ?? this.#returned.takeRested());
+  }
+
+  /** Takes the next address, one that rests only when there is no other; undefined when all are in use. */
   allocate(): bigint | undefined {
-    const address = this.#nextFresh() ?? this.#nextReturned();
-    if (address !== undefined) this.#used.add(address);
-    return address;
+    return this.allocateRested() ?? this.#take(this.#returned.takeOldest());
   }
 
   /** Takes this address; false when it is in use or none that pods can have. */
   claim(address: bigint): boolean {
-    if (!this.#assignable(address) || this.#used.has(address)) return false;
-    if (this.#returned.delete(address)) {
-      // Rare enough to be worth its length.
-      this.#queue = this.#queue.slice(this.#head).filter((other) => other !== address);
-      this.#head = 0;
-    }
+    if (!this.isAssignable(address) || this.#used.has(address)) return false;
+    this.#returned.delete(address);
     this.#used.add(address);
     return true;
   }
 
   /** Gives an address back. One that is not in use, or not of this range, is ignored. */
   release(address: bigint): void {
-    if (!this.#used.delete(address)) return;
-    this.#returned.add(address);
-    this.#queue.push(address);
+    if (this.#used.delete(address)) this.#returned.add(address);
   }
 
-  #assignable(address: bigint): boolean {
+  /** Whether pods can have an address: of the range, and neither reserved nor excluded. */
+  isAssignable(address: bigint): boolean {
     const offset = address - this.network.base;
-    return contains(this.network, address) && offset >= 2n && offset < BigInt(this.#span - 1);
+    const own = contains(this.network, address) && offset >= 2n && offset < BigInt(this.#span - 1);
+    return own && this.#exclusionOf(address) === undefined;
+  }
+
+  #take(address: bigint | undefined): bigint | undefined {
+    if (address !== undefined) this.#used.add(address);
+    return address;
+  }
+
+  /** There are at most a few dozen. */
+  #exclusionOf(address: bigint): AddressSpan | undefined {
+    return this.#excluded.find(({ first, last }) => address >= first && address <= last);
   }
 
   #nextFresh(): bigint | undefined {
     while (this.#walked < this.#span) {
       const address = this.network.base + BigInt((this.#start + this.#walked++) % this.#span);
       // One that was in use when the walk began and came back since waits its turn among the returned.
-      if (this.#assignable(address) && !this.#used.has(address) && !this.#returned.has(address)) return address;
+      if (this.isAssignable(address) && !this.#used.has(address) && !this.#returned.has(address)) return address;
+      // Over the whole of what is excluded at once.
+      const exclusion = this.#exclusionOf(address);
+      if (exclusion !== undefined) this.#walked += Number(exclusion.last - address);
     }
     return undefined;
-  }
-
-  #nextReturned(): bigint | undefined {
-    const address = this.#queue[this.#head];
-    if (address === undefined) return undefined;
-    this.#head++;
-    this.#returned.delete(address);
-    // Half of it is spent: copying the rest costs as much as was taken since the last time.
-    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-    return address;
   }
 }

@@ -5,6 +5,7 @@ test('an empty section is complete', () => {
   expect(networkSchema.parse({})).toEqual({
     name: 'berth',
     podCIDR: 'auto',
+    exclude: [],
     mtu: 'auto',
     masquerade: true,
     nonMasqueradeCIDRs: [],
@@ -23,6 +24,7 @@ test.each([
   [{ podCIDR: [] }, 'podCIDR'],
   [{ podCIDR: ['auto', '10.1.0.0/24'] }, 'podCIDR'],
   [{ podCIDR: ['10.1.0.0/24', '10.1.0.0/25'] }, 'podCIDR'],
+  [{ exclude: ['10.1.0.9', '10.1.0.9-'] }, 'exclude.1'],
   [{ mtu: 100 }, 'mtu'],
   [{ mtu: '1500' }, 'mtu'],
   [{ nonMasqueradeCIDRs: ['10.0.0.0/8', 'x'] }, 'nonMasqueradeCIDRs.1'],

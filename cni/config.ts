@@ -1,6 +1,7 @@
 /** The section `network` of a NodeConfig. */
 import { z } from 'zod';
 import { overlap, parseNetwork } from './addresses.ts';
+import { isWithin, parseSpan } from './exclusions.ts';
 import { longestPrefix } from './allocator.ts';
 
 const ipNetwork = z
@@ -31,6 +32,14 @@ const podRanges = z
   .refine((given) => areApart([given].flat()), 'expected ranges that do not overlap')
   .meta({ title: '`auto`, IP network or list of them' });
 
+const exclusion = z
+  .string()
+  .refine(
+    (text) => parseSpan(text) !== undefined,
+    'expected an address, a network or a range such as 10.244.3.9, 10.244.3.16/28 or 10.244.3.20-10.244.3.29',
+  )
+  .meta({ title: 'address, IP network or address range' });
+
 const absolutePath = z
   .string()
   .regex(/^\/[^\0]*$/, 'expected an absolute path')
@@ -53,6 +62,13 @@ export const networkSchema = z.strictObject({
     .default('auto')
     .describe(
       "The node's pod ranges, /30 (IPv6: /126) or larger; a pod gets one address of each family. `auto` takes the podCIDRs of the Node object.",
+    ),
+  exclude: z
+    .array(exclusion)
+    .max(64)
+    .default([])
+    .describe(
+      'Addresses that pods never get: single ones, networks, or from one to another. Each lies within a range of `podCIDR`; with `auto` those outside have no effect on this node.',
     ),
   mtu: z
     .union([z.literal('auto'), z.int().min(576).max(65_535)])
@@ -110,5 +126,15 @@ export const networkSchema = z.strictObject({
     .default('/run/berth')
     .describe('Folder of the socket and of what is known about attached pods; must not survive a reboot (tmpfs).'),
 });
+
+/** Those of `exclude` that are of none of the ranges; with `auto` the ranges are not known yet. */
+export function exclusionsOutside({ podCIDR, exclude }: Pick<NetworkConfig, 'podCIDR' | 'exclude'>): readonly number[] {
+  if (podCIDR === 'auto') return [];
+  const ranges = [podCIDR].flat().flatMap((text) => parseNetwork(text) ?? []);
+  return exclude.flatMap((text, at) => {
+    const span = parseSpan(text);
+    return span === undefined || ranges.some((range) => isWithin(span, range)) ? [] : [at];
+  });
+}
 
 export type NetworkConfig = z.infer<typeof networkSchema>;

@@ -11,7 +11,12 @@ export interface NetworkMetrics {
 /** `addresses` yields the current numbers of each family; none while the service is not started. */
 export function createMetrics(
   registry: Registry,
-  addresses: () => readonly { readonly family: Family; readonly used: number; readonly free: number }[],
+  addresses: () => readonly {
+    readonly family: Family;
+    readonly used: number;
+    readonly free: number;
+    readonly cooling: number;
+  }[],
 ): NetworkMetrics {
   const requests = new Counter({
     name: 'berth_cni_requests_total',
@@ -28,13 +33,14 @@ export function createMetrics(
   });
   new Gauge({
     name: 'berth_cni_addresses',
-    help: 'Addresses of the pod ranges by family and state.',
+    help: 'Addresses of the pod ranges by family and state: used, free, and cooling, which are those of the free that were given back in the last 30 s.',
     labelNames: ['family', 'state'],
     registers: [registry],
     collect() {
-      for (const { family, used, free } of addresses()) {
+      for (const { family, used, free, cooling } of addresses()) {
         this.set({ family: `ipv${family}`, state: 'used' }, used);
         this.set({ family: `ipv${family}`, state: 'free' }, free);
+        this.set({ family: `ipv${family}`, state: 'cooling' }, cooling);
       }
     },
   });

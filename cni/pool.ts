@@ -4,25 +4,32 @@ import type { Family } from '../linux/ipaddress.ts';
 import { contains, formatAddress, formatNetwork, parseAddress } from './addresses.ts';
 import type { Network } from './addresses.ts';
 import { Allocator } from './allocator.ts';
+import type { AllocatorOptions } from './allocator.ts';
 import type { Attachment } from './attachment.ts';
 
 interface Usage {
   readonly used: number;
   readonly free: number;
+  /** Those of the free that rest after they were given back. */
+  readonly cooling: number;
 }
 
 export class AddressPool {
   readonly #ranges: readonly Allocator[];
 
   /** Knows the addresses in use, and which of them was given out last. */
-  constructor(ranges: readonly Network[], attachments: readonly Attachment[]) {
+  constructor(
+    ranges: readonly Network[],
+    attachments: readonly Attachment[],
+    options: Pick<AllocatorOptions, 'excluded' | 'restMs' | 'now'> = {},
+  ) {
     const byAge = [...attachments].sort((a, b) => a.since - b.since).flatMap(({ addresses }) => addresses);
     this.#ranges = ranges.map((range) => {
       const numbers = byAge.flatMap((text) => {
         const parsed = parseAddress(text);
         return parsed?.family === range.family && contains(range, parsed.value) ? [parsed.value] : [];
       });
-      return new Allocator(range, numbers, numbers.at(-1));
+      return new Allocator(range, { ...options, used: numbers, last: numbers.at(-1) });
     });
   }
 
@@ -36,8 +43,8 @@ export class AddressPool {
 
   usage(family: Family): Usage {
     const own = this.#ranges.filter(({ network }) => network.family === family);
-    const sum = (of: 'used' | 'free'): number => own.reduce((total, range) => total + range[of], 0);
-    return { used: sum('used'), free: sum('free') };
+    const sum = (of: keyof Usage): number => own.reduce((total, range) => total + range[of], 0);
+    return { used: sum('used'), free: sum('free'), cooling: sum('cooling') };
   }
 
   /** Why no pod can be attached, or undefined. */
@@ -48,7 +55,7 @@ export class AddressPool {
 
   /**
    * One address of each family, IPv4 first: those of `wanted` that have one, else the next. `kept` are addresses that
-   * the caller holds already and may keep. Throws RESOURCE_EXHAUSTED or, for a wish, CONFIG_INVALID (not of our ranges)
+   * the caller holds already and may keep. Throws RESOURCE_EXHAUSTED or, for a wish, CONFIG_INVALID (none that pods can have)
    * and BUSY (in use); then nothing new is held.
    */
   allocate(wanted: readonly string[], kept: readonly string[] = []): readonly string[] {
@@ -100,19 +107,27 @@ export class AddressPool {
   }
 
   #next(family: Family): string {
-    for (const range of this.#ranges) {
-      const value = range.network.family === family ? range.allocate() : undefined;
+    const own = this.#ranges.filter(({ network }) => network.family === family);
+    for (const range of own) {
+      const value = range.allocateRested();
       if (value !== undefined) return formatAddress(family, value);
     }
+    // Nothing else is free: no pod waits for an address to have rested. The one that has rested longest is the least harm.
+    const age = ({ oldestReturned = Infinity }: Allocator): number => oldestReturned;
+    const [oldest] = [...own].sort((a, b) => Math.sign(age(a) - age(b)) || 0);
+    const value = oldest?.allocate();
+    if (value !== undefined) return formatAddress(family, value);
     throw new BerthError('RESOURCE_EXHAUSTED', this.#exhaustion(family));
   }
 
   #claim(text: string): string {
     if (this.#rangeOf(text)?.claim(parseAddress(text)?.value ?? -1n) === true) return text;
-    throw new BerthError(
-      'BUSY',
-      `the requested address ${text} is in use, or reserved as the network's own, first or last one`,
-    );
+    if (this.#rangeOf(text)?.isAssignable(parseAddress(text)?.value ?? -1n) === false)
+      throw new BerthError(
+        'CONFIG_INVALID',
+        `the requested address ${text} is none for pods: it is excluded (network.exclude), or its range's own, first or last one`,
+      );
+    throw new BerthError('BUSY', `the requested address ${text} is in use`);
   }
 
   #rangeOf(text: string): Allocator | undefined {

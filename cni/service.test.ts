@@ -355,7 +355,7 @@ test('a requested address and MAC are given, and refused when they cannot be; no
   expect(await refused(['10.1.0.5', 'fd00:1::9'])).toBe(11);
   expect(await refused(['10.1.0.5', '10.9.0.1'])).toBe(7);
   expect(await refused(['10.1.0.5', '10.1.0.6'])).toBe(7);
-  expect(await refused(['10.1.0.15'])).toBe(11);
+  expect(await refused(['10.1.0.15'])).toBe(7);
   expect(await records()).toHaveLength(1);
   expect((await call('ADD', 'b', { runtimeConfig: { ips: ['10.1.0.5'] } })).result.ips?.[0]?.address).toBe(
     '10.1.0.5/32',

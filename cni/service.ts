@@ -12,6 +12,7 @@ import { createHandler } from './calls.ts';
 import { networkCares } from './cares.ts';
 import type { NetworkConfig } from './config.ts';
 import { applyDatapath } from './datapath.ts';
+import { parseSpan } from './exclusions.ts';
 import { HostPorts, portMaps } from './hostports.ts';
 import { installConflist, installExecutable, preferredConfigurations, socketPath } from './install.ts';
 import { formatNetwork, hostNetwork } from './addresses.ts';
@@ -125,7 +126,8 @@ class NetworkService implements Service {
       await this.#prepareDatapath(ranges, store, host, () => router.ranges);
       const elements = this.#kernel.openNftables();
       sockets.push(elements);
-      const pool = new AddressPool(ranges, store.all());
+      const excluded = this.#config.exclude.flatMap((text) => parseSpan(text) ?? []);
+      const pool = new AddressPool(ranges, store.all(), { excluded });
       const attacher = new Attacher({
         kernel: this.#kernel,
         host,

@@ -44,7 +44,7 @@ test('attachments are in the order of pods, those without a pod first', () => {
 test('a pool counts the addresses of its range', () => {
   const ranges = ['10.1.0.0/29'].flatMap((range) => parseNetwork(range) ?? []);
   expect(poolViews(new AddressPool(ranges, [attachment('1')]).ranges)).toEqual([
-    { range: '10.1.0.0/29', size: 5, used: 1, free: 4 },
+    { range: '10.1.0.0/29', size: 5, used: 1, free: 4, cooling: 0 },
   ]);
 });
 

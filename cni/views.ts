@@ -58,8 +58,16 @@ export interface PoolView {
   readonly size: number;
   readonly used: number;
   readonly free: number;
+  /** Those of the free that were given back so recently that others are taken first. */
+  readonly cooling: number;
 }
 
 export function poolViews(ranges: readonly Allocator[]): readonly PoolView[] {
-  return ranges.map(({ network, size, used, free }) => ({ range: formatNetwork(network), size, used, free }));
+  return ranges.map(({ network, size, used, free, cooling }) => ({
+    range: formatNetwork(network),
+    size,
+    used,
+    free,
+    cooling,
+  }));
 }

@@ -48,8 +48,8 @@ describe('attachments', () => {
 });
 
 test('pools as a table', () => {
-  expect(format('pools', 'table', [{ range: '10.1.0.0/24', size: 253, used: 3, free: 250 }], now)).toBe(
-    'RANGE         SIZE   USED   FREE\n10.1.0.0/24   253    3      250\n',
+  expect(format('pools', 'table', [{ range: '10.1.0.0/24', size: 253, used: 3, free: 250, cooling: 2 }], now)).toBe(
+    'RANGE         SIZE   USED   FREE   COOLING\n10.1.0.0/24   253    3      250    2\n',
   );
 });
 

@@ -41,8 +41,11 @@ export function format(kind: Kind, output: Output, items: readonly unknown[], no
   if (items.length === 0) return `No ${kind} found.\n`;
   if (kind === 'pools')
     return formatTable(
-      ['RANGE', 'SIZE', 'USED', 'FREE'],
-      (items as readonly PoolView[]).map(({ range, size, used, free }) => [range, ...[size, used, free].map(String)]),
+      ['RANGE', 'SIZE', 'USED', 'FREE', 'COOLING'],
+      (items as readonly PoolView[]).map(({ range, size, used, free, cooling }) => [
+        range,
+        ...[size, used, free, cooling].map(String),
+      ]),
     );
   const wide = output === 'wide';
   return formatTable(

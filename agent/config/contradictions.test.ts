@@ -5,7 +5,7 @@ import { formatProblem } from './problem.ts';
 
 const agent = { stateDir: '/var/lib/berth', port: 9880 };
 const kubelet = { rootDir: '/var/lib/kubelet' };
-const network = { podCIDR: 'auto', runDir: '/run/berth' };
+const network = { podCIDR: 'auto', exclude: [], runDir: '/run/berth' };
 const pool = (path: string): CheckedSections => ({
   agent: { ...agent, nodeName: 'a' },
   kubelet,
@@ -28,6 +28,28 @@ test.each<[string, CheckedSections, string | undefined, string[]]>([
     [
       'storage.pools[0].path: expected a folder outside kubelet.rootDir (/var/lib/kubelet), which the kubelet cleans up, got "/var/lib/kubelet/pool"',
     ],
+  ],
+  [
+    'addresses kept from pods that are of no range of theirs',
+    {
+      agent: { ...agent, nodeName: 'a' },
+      network: {
+        ...network,
+        podCIDR: ['10.1.0.0/24', 'fd00::/64'],
+        exclude: ['10.1.0.9', '10.1.0.250-10.1.1.3', 'fd00::/80', '10.2.0.0/28'],
+      },
+    },
+    undefined,
+    [
+      'network.exclude[1]: expected addresses within a range of network.podCIDR (10.1.0.0/24, fd00::/64), got "10.1.0.250-10.1.1.3"',
+      'network.exclude[3]: expected addresses within a range of network.podCIDR (10.1.0.0/24, fd00::/64), got "10.2.0.0/28"',
+    ],
+  ],
+  [
+    'addresses kept from pods when the Node tells its ranges',
+    { agent: { ...agent, nodeName: 'a' }, network: { ...network, exclude: ['10.1.0.9'] } },
+    undefined,
+    [],
   ],
   ['the Node named by the environment', { agent, network }, 'a', []],
   [

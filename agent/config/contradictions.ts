@@ -1,11 +1,13 @@
 /** What is right in each section and still cannot work together. Sections that are wrong in themselves are absent here. */
+import { exclusionsOutside } from '../../cni/config.ts';
+import type { NetworkConfig } from '../../cni/config.ts';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
 
 /** The fields that are looked at, of sections that were found right. */
 export interface CheckedSections {
   readonly agent?: { readonly nodeName?: string | undefined; readonly stateDir: string; readonly port: number };
   readonly kubelet?: { readonly rootDir: string };
-  readonly network?: { readonly podCIDR: string | readonly string[]; readonly runDir: string };
+  readonly network?: Pick<NetworkConfig, 'podCIDR' | 'exclude' | 'runDir'>;
   readonly devices?: object;
   readonly storage?: { readonly runDir: string; readonly pools: readonly { readonly path: string }[] };
 }
@@ -14,7 +16,12 @@ export interface CheckedSections {
 const unfitForVolumes = ['/run', '/var/run', '/dev', '/proc', '/sys'];
 
 export function contradictions(sections: CheckedSections, environmentNodeName: string | undefined): ConfigProblem[] {
-  return [...nodeNameProblems(sections, environmentNodeName), ...poolProblems(sections), ...runDirProblems(sections)];
+  return [
+    ...nodeNameProblems(sections, environmentNodeName),
+    ...exclusionProblems(sections),
+    ...poolProblems(sections),
+    ...runDirProblems(sections),
+  ];
 }
 
 /** Who needs the Node's name, when nobody has told it. */
@@ -30,6 +37,16 @@ function nodeNameProblems(
   if (reasons.length === 0) return [];
   const message = `missing, and NODE_NAME is not set; expected the name of this Node: ${reasons.join('; ')}`;
   return [{ path: ['agent', 'nodeName'], message }];
+}
+
+function exclusionProblems({ network }: CheckedSections): ConfigProblem[] {
+  if (network === undefined) return [];
+  const { podCIDR, exclude } = network;
+  return exclusionsOutside(network).map((at) => ({
+    path: ['network', 'exclude', at],
+    message: `expected addresses within a range of network.podCIDR (${[podCIDR].flat().join(', ')})`,
+    value: exclude[at],
+  }));
 }
 
 function poolProblems({ kubelet, storage }: CheckedSections): ConfigProblem[] {
