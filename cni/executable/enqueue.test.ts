@@ -52,7 +52,7 @@ test('a queue with too many entries is full, but a repeated call still replaces 
   await expect(enqueue(queue, 'DEL,one-more,eth0', bytes)).rejects.toThrow(/is full: 10000 calls wait/);
   await enqueue(queue, 'DEL,c7,eth0', bytes);
   expect(await readdir(queue)).toHaveLength(mostEntries);
-});
+}, 30_000);
 
 test('a queue that cannot be written leaves nothing behind', async () => {
   await mkdir(join(folder, 'run'));
