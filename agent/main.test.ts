@@ -82,7 +82,7 @@ describe('the command line', () => {
     [['run'], 2, '', "required option '--config <file>'"],
     [['sail'], 2, '', "unknown command 'sail'"],
     [['validate', '/nowhere'], 2, '', 'ENOENT'],
-    [['get', 'ships'], 2, '', 'Allowed choices are attachments, pools'],
+    [['get', 'ships'], 2, '', 'Allowed choices are attachments, pools, routes'],
     [['get', 'pools', '-o', 'csv'], 2, '', 'Allowed choices are table, wide, json, yaml'],
     [['get', 'pools', '--socket', '/nowhere/agent.sock'], 1, '', 'no agent runs here'],
   ])('berth %j exits with %i', async (args, code, stdout, stderr) => {

@@ -36,7 +36,7 @@ import { TableCare } from './tablecare.ts';
 import { Upkeep, createRepairCounter } from './upkeep.ts';
 import { sourcesOf, uplinkOf } from './uplink.ts';
 import type { Uplink } from './uplink.ts';
-import { attachmentViews, poolViews } from './views.ts';
+import { attachmentViews, poolViews, routeViews } from './views.ts';
 
 export interface NetworkServiceOptions {
   /** The Node's podCIDRs, asked for when the configuration says `auto`. Resolves once they are known. */
@@ -71,6 +71,7 @@ class NetworkService implements Service {
   readonly name = 'network';
   readonly views = {
     attachments: () => attachmentViews(this.#started?.store.all() ?? []),
+    routes: () => routeViews(this.#started?.router.plan()),
     pools: () => poolViews(this.#started?.pool.ranges ?? []),
   };
   readonly #config: NetworkConfig;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseNetwork } from './addresses.ts';
 import type { Attachment } from './attachment.ts';
 import { AddressPool } from './pool.ts';
-import { attachmentViews, poolViews } from './views.ts';
+import { attachmentViews, poolViews, routeViews } from './views.ts';
 
 function attachment(containerID: string, name?: string): Attachment {
   const end = { name: 'veth0', index: 7, mac: '02:00:00:00:00:01' };
@@ -39,6 +39,27 @@ test('attachments are in the order of pods, those without a pod first', () => {
     state: 'active',
     since: '1970-01-01T00:00:00.000Z',
   });
+});
+
+test('routes are in the order of nodes, with the end of the tunnel and the reason where there is no way', () => {
+  const end = { node: 'b', address: '203.0.113.2', mac: '02:00:00:00:00:02' };
+  expect(routeViews(undefined)).toEqual([]);
+  expect(
+    routeViews({
+      ranges: [],
+      routes: [
+        { node: 'b', destination: 'fd00:2::/64', via: 'fe80::2', index: 7, end },
+        { node: 'a', destination: '10.1.1.0/24', via: '192.0.2.2', index: 2 },
+      ],
+      unreachable: [{ node: 'c', range: '10.1.3.0/24', reason: 'no way' }],
+      refusals: [{ node: 'd', reason: 'nonsense' }],
+    }),
+  ).toEqual([
+    { node: 'a', range: '10.1.1.0/24', way: 'direct', via: '192.0.2.2', reason: '' },
+    { node: 'b', range: 'fd00:2::/64', way: 'tunnel', via: '203.0.113.2', reason: '' },
+    { node: 'c', range: '10.1.3.0/24', way: 'none', via: '', reason: 'no way' },
+    { node: 'd', range: '', way: 'none', via: '', reason: 'nonsense' },
+  ]);
 });
 
 test('a pool counts the addresses of its range', () => {

@@ -2,6 +2,7 @@
 import { formatNetwork } from './addresses.ts';
 import type { Allocator } from './allocator.ts';
 import type { Attachment } from './attachment.ts';
+import type { NodePlan } from './nodes/noderoutes.ts';
 import type { PortMapping } from './wishes.ts';
 
 export interface AttachmentView {
@@ -50,6 +51,40 @@ function portText({ protocol, hostIP, hostPort, containerPort }: PortMapping): s
 
 function keyOf({ namespace, pod, interface: name }: AttachmentView): string {
   return `${namespace}/${pod}/${name}`;
+}
+
+export interface RouteView {
+  /** The other node. */
+  readonly node: string;
+  /** Its pod range; empty when none of what it claims is believed. */
+  readonly range: string;
+  /** `direct` over a link of this node, `tunnel`, or `none`. */
+  readonly way: 'direct' | 'tunnel' | 'none';
+  /** The address packets go to: the node's own, or that of its end of the tunnel. */
+  readonly via: string;
+  /** Why there is no way. */
+  readonly reason: string;
+}
+
+/** By node and range. Before all nodes are known there are none. */
+export function routeViews(plan: NodePlan | undefined): readonly RouteView[] {
+  const { routes = [], unreachable = [], refusals = [] } = plan ?? {};
+  return [
+    ...routes.map(({ node, destination, via, end }): RouteView => ({
+      node,
+      range: destination,
+      way: end === undefined ? 'direct' : 'tunnel',
+      via: end?.address ?? via,
+      reason: '',
+    })),
+    ...[...unreachable, ...refusals].map(({ node, reason, range = '' }): RouteView => ({
+      node,
+      range,
+      way: 'none',
+      via: '',
+      reason,
+    })),
+  ].sort((a, b) => a.node.localeCompare(b.node) || a.range.localeCompare(b.range));
 }
 
 export interface PoolView {

@@ -2,5 +2,5 @@
 
 export const outputs = ['table', 'wide', 'json', 'yaml'] as const;
 export type Output = (typeof outputs)[number];
-export const kinds = ['attachments', 'pools'] as const;
+export const kinds = ['attachments', 'pools', 'routes'] as const;
 export type Kind = (typeof kinds)[number];

@@ -47,6 +47,18 @@ describe('attachments', () => {
   });
 });
 
+test('routes as a table', () => {
+  const far = { node: 'b', range: '10.1.2.0/24', way: 'tunnel', via: '203.0.113.2', reason: '' };
+  expect(format('routes', 'table', [far, { ...far, node: 'c', way: 'none', via: '', reason: 'no address' }], now)).toBe(
+    [
+      'NODE   RANGE         WAY      VIA           REASON',
+      'b      10.1.2.0/24   tunnel   203.0.113.2   <none>',
+      'c      10.1.2.0/24   none     <none>        no address',
+      '',
+    ].join('\n'),
+  );
+});
+
 test('pools as a table', () => {
   expect(format('pools', 'table', [{ range: '10.1.0.0/24', size: 253, used: 3, free: 250, cooling: 2 }], now)).toBe(
     'RANGE         SIZE   USED   FREE   COOLING\n10.1.0.0/24   253    3      250    2\n',

@@ -1,8 +1,8 @@
-/** `berth get attachments|pools`: asks the running agent and prints what it has, as a table like kubectl's or for programs. */
+/** `berth get attachments|pools|routes`: asks the running agent and prints what it has, as a table like kubectl's or for programs. */
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { stringify } from 'yaml';
-import type { AttachmentView, PoolView } from '../../cni/views.ts';
+import type { AttachmentView, PoolView, RouteView } from '../../cni/views.ts';
 import { BerthError, errnoOf, messageOf } from '../../kit/errors.ts';
 import { formatTable } from '../../kit/table.ts';
 import type { Kind, Output } from './choices.ts';
@@ -46,6 +46,13 @@ export function format(kind: Kind, output: Output, items: readonly unknown[], no
         range,
         ...[size, used, free, cooling].map(String),
       ]),
+    );
+  if (kind === 'routes')
+    return formatTable(
+      ['NODE', 'RANGE', 'WAY', 'VIA', 'REASON'],
+      (items as readonly RouteView[]).map(({ node, range, way, via, reason }) =>
+        [node, range, way, via, reason].map((text) => text || '<none>'),
+      ),
     );
   const wide = output === 'wide';
   return formatTable(

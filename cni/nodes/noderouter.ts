@@ -72,6 +72,7 @@ export class NodeRouter {
   #following: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #counts: NodeCounts | undefined;
+  #plan: NodePlan | undefined;
   #failure = '';
   #tunnelled = false;
 
@@ -131,6 +132,11 @@ export class NodeRouter {
     return this.#counts;
   }
 
+  /** What was last planned; undefined before all nodes are known. */
+  plan(): NodePlan | undefined {
+    return this.#plan;
+  }
+
   async #apply(): Promise<void> {
     const { own, source, log, mode } = this.#options;
     if (this.#nodes === undefined || this.#end.signal.aborted) return;
@@ -147,6 +153,7 @@ export class NodeRouter {
         pickIndex: randomIndex,
       });
       const plan = planNodeRoutes({ mode, tunnel, nodeName, nodes: this.#nodes, own, ...kernel });
+      this.#plan = plan;
       this.#report(plan);
       const ways = routeChanges(plan.routes, kernel.routes);
       const ends = new Map(plan.routes.flatMap(({ end }) => (end === undefined ? [] : [[end.node, end]])));

@@ -79,6 +79,7 @@ test('a far node is reached through the tunnel, a near one only if all are to be
   expect(plan(nodes, [], { mode: 'routed', tunnel }).routes.map(({ index }) => index)).toEqual([eth0]);
   expect(plan(nodes, [], { mode: 'auto', tunnel: 'no end here' }).unreachable).toContainEqual({
     node: 'far',
+    range: '10.1.2.0/24',
     reason: 'no end here',
   });
   // What is there already is not made again.
@@ -183,7 +184,7 @@ test.each([
   const { routes, ranges, unreachable } = plan({ a: ['10.1.1.0/24', address] });
   expect(routes).toEqual([]);
   expect(ranges).toEqual(['10.1.1.0/24']);
-  expect(unreachable).toEqual([{ node: 'a', reason: expect.stringContaining(reason) as string }]);
+  expect(unreachable).toEqual([{ node: 'a', range: '10.1.1.0/24', reason: expect.stringContaining(reason) as string }]);
 });
 
 test("a route of somebody else's to the same range is left alone", () => {

@@ -69,7 +69,8 @@ export function planNodeRoutes(input: NodePlanInput): NodePlan {
   const unreachable: Refusal[] = [];
   for (const range of ranges) {
     const found = wayTo(range, surroundings, input);
-    if (typeof found === 'string') unreachable.push({ node: range.node, reason: found });
+    if (typeof found === 'string')
+      unreachable.push({ node: range.node, range: formatNetwork(range.range), reason: found });
     else routes.push(found);
   }
   return { routes, ranges: ranges.map(({ range }) => formatNetwork(range)), refusals, unreachable };

@@ -14,6 +14,8 @@ export interface NodeRange {
 /** A sentence about a range of a node that is not used. */
 export interface Refusal {
   readonly node: string;
+  /** Where it is about one range. */
+  readonly range?: string;
   readonly reason: string;
 }
 

@@ -242,6 +242,9 @@ test('annotations limit what a pod sends and receives; another pod is not slowed
   expect(await push(free, two.address)).toBeLessThan(slow);
   const shown = await agentSays(one, 'attachments');
   expect(shown).toMatch(/limited +eth0 +\S+ +<none> +16M +8M/);
+  const routes = await agentSays(one, 'routes');
+  expect(routes).toMatch(/node-2 +\S+ +direct +10\.77\.0\.12/);
+  expect(routes).toMatch(/node-3 +\S+ +tunnel +10\.78\.0\.13/);
 });
 
 /** What `berth get` prints on a node. */
