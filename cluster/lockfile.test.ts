@@ -1,4 +1,6 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -12,7 +14,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('only one holds the lock at a time, and its file goes with it', async () => {
+test('only one holds the lock at a time', async () => {
   const path = join(folder, 'lock');
   const order: string[] = [];
   const waited: number[] = [];
@@ -20,15 +22,21 @@ test('only one holds the lock at a time, and its file goes with it', async () =>
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
+  let begun = (): void => undefined;
+  const begins = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
   const first = withLockFile(
     path,
     () => undefined,
     async () => {
       order.push('first begins');
+      begun();
       await released;
       order.push('first ends');
     },
   );
+  await begins;
   const second = withLockFile(
     path,
     (pid) => {
@@ -40,22 +48,47 @@ test('only one holds the lock at a time, and its file goes with it', async () =>
   await Promise.all([first, second]);
   expect(order).toEqual(['first begins', 'first ends', 'second']);
   expect(waited).toEqual([process.pid]);
-  expect(existsSync(path)).toBe(false);
 });
 
-test.each([
-  ['a dead process', JSON.stringify({ pid: process.pid, startTime: '1' })],
-  ['nobody', 'rubbish'],
-])('a lock held by %s is taken over', async (_, content) => {
+test('the lock of a process that was killed goes to one of those that wait, and then to the other', async () => {
   const path = join(folder, 'lock');
-  writeFileSync(path, content);
-  expect(
-    await withLockFile(
+  const script = `
+    import { withLockFile } from ${JSON.stringify(join(import.meta.dirname, 'lockfile.ts'))};
+    await withLockFile(process.argv[1], () => undefined, () => new Promise(() => {
+      process.stdout.write('held');
+      setInterval(() => undefined, 1e6);
+    }));`;
+  const holder = spawn(process.execPath, ['--input-type=module', '-e', script, path]);
+  await once(holder.stdout, 'data');
+  let [within, most] = [0, 0];
+  const waited: number[] = [];
+  const wait = (): Promise<void> =>
+    withLockFile(
       path,
-      () => expect.unreachable(),
-      () => Promise.resolve('done'),
-    ),
-  ).toBe('done');
+      (pid) => {
+        waited.push(pid);
+        if (waited.length === 2) holder.kill('SIGKILL');
+      },
+      async () => {
+        within += 1;
+        most = Math.max(most, within);
+        await new Promise((resolve) => setImmediate(resolve));
+        within -= 1;
+      },
+    );
+  await Promise.all([wait(), wait()]);
+  expect({ waited, most }).toEqual({ waited: [holder.pid, holder.pid], most: 1 });
+});
+
+test('a file that a killed process left, whatever it says, is no lock', async () => {
+  const path = join(folder, 'lock');
+  writeFileSync(path, 'rubbish');
+  const done = await withLockFile(
+    path,
+    () => expect.unreachable(),
+    () => Promise.resolve('done'),
+  );
+  expect(done).toBe('done');
 });
 
 test('the lock is released when the work fails', async () => {
@@ -67,5 +100,10 @@ test('the lock is released when the work fails', async () => {
       () => Promise.reject(new Error('no')),
     ),
   ).rejects.toThrow('no');
-  expect(existsSync(path)).toBe(false);
+  const next = await withLockFile(
+    path,
+    () => expect.unreachable(),
+    () => Promise.resolve('taken'),
+  );
+  expect(next).toBe('taken');
 });
