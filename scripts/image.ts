@@ -1,7 +1,7 @@
 /** The agent's image as a file that containerd imports: daemonset/Containerfile on a base made from Debian packages. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from '../cluster/cache.ts';
 import { run, runChecked } from '../cluster/command.ts';
@@ -31,8 +31,14 @@ export interface BuiltImage {
   readonly ref: string;
 }
 
+export interface BuildOptions {
+  readonly progress: (line: string) => void;
+  /** Ends the build when aborted. */
+  readonly signal?: AbortSignal;
+}
+
 /** Builds dist/ and the image where they are out of date; resolves at once when nothing has changed. */
-export async function buildImage(options: { readonly progress: (line: string) => void }): Promise<BuiltImage> {
+export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
   const { progress } = options;
   const folder = join(cacheFolder(), 'images');
   const waiting = (pid: number): void => {
@@ -43,12 +49,15 @@ export async function buildImage(options: { readonly progress: (line: string) =>
     const recipe = await readFile(containerfile, 'utf8');
     const hash = shortHash(dist, recipe, baseContainerfile, ...baseCommand, imageRef);
     const path = join(folder, `berth-${hash}.tar`);
-    if (!existsSync(path)) await makeImage(folder, path, progress);
+    if (!existsSync(path)) await makeImage(folder, path, options);
+    // By this the build of another checkout knows that somebody needs it.
+    await utimes(path, new Date(), new Date());
     return { path, ref: imageRef };
   });
 }
 
-async function makeImage(folder: string, path: string, progress: (line: string) => void): Promise<void> {
+async function makeImage(folder: string, path: string, { progress, signal }: BuildOptions): Promise<void> {
+  const ending = signal === undefined ? {} : { signal };
   const storage = join(folder, 'storage');
   // buildah's own run-time state is of use only while it runs.
   const scratch = join(folder, 'scratch');
@@ -60,16 +69,24 @@ async function makeImage(folder: string, path: string, progress: (line: string) 
     const base = `localhost/berth-base:${shortHash(baseContainerfile, ...baseCommand)}`;
     if ((await run('buildah', [...buildah, 'inspect', '--type', 'image', base])).code !== 0) {
       progress('image: making the Debian base (once, half a minute)');
-      await runChecked('mmdebstrap', ['--quiet', ...baseCommand, join(scratch, 'base.tar'), ...(await otherMirror())]);
+      await runChecked(
+        'mmdebstrap',
+        ['--quiet', ...baseCommand, join(scratch, 'base.tar'), ...(await otherMirror())],
+        ending,
+      );
       await writeFile(join(scratch, 'Containerfile'), baseContainerfile);
-      await runChecked('buildah', [...buildah, 'build', '--isolation', 'chroot', '--tag', base, scratch]);
+      await runChecked('buildah', [...buildah, 'build', '--isolation', 'chroot', '--tag', base, scratch], ending);
     }
     progress('image: building daemonset/Containerfile');
     const arguments_ = ['--isolation', 'chroot', '--layers', '--build-arg', `BASE=${base}`, '--tag', imageRef];
-    await runChecked('buildah', [...buildah, 'build', ...arguments_, '--file', containerfile, distFolder]);
+    await runChecked('buildah', [...buildah, 'build', ...arguments_, '--file', containerfile, distFolder], ending);
     progress('image: writing the archive');
     await removeArchives(folder);
-    await runChecked('buildah', [...buildah, 'push', '--quiet', imageRef, `docker-archive:${path}.new:${imageRef}`]);
+    await runChecked(
+      'buildah',
+      [...buildah, 'push', '--quiet', imageRef, `docker-archive:${path}.new:${imageRef}`],
+      ending,
+    );
     await rename(`${path}.new`, path);
     // The layers of earlier builds; those the new image stands on are kept.
     await run('buildah', [...buildah, 'rmi', '--prune']);
@@ -85,11 +102,21 @@ async function removeScratch(folder: string): Promise<void> {
   await runChecked('rm', ['-rf', '--one-file-system', folder]);
 }
 
-/** Archives of earlier builds, and halves of killed ones: each has half a gigabyte. */
+/** Longer than it takes from the build of an image until every node has it, also while Kubernetes is being compiled. */
+const inUseMs = 3_600_000;
+
+/**
+ * Archives of earlier builds, and halves of killed ones: each has half a gigabyte. Those that were asked for lately stay, for
+ * another checkout may share the cache and be about to load its own.
+ */
 async function removeArchives(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const old = (await readdir(folder)).filter((name) => /^berth-[0-9a-f]+\.tar(\.new)?$/.test(name));
-  await Promise.all(old.map((name) => rm(join(folder, name))));
+  for (const name of await readdir(folder)) {
+    if (!/^berth-[0-9a-f]+\.tar(\.new)?$/.test(name)) continue;
+    const path = join(folder, name);
+    const unused = name.endsWith('.new') || Date.now() - (await stat(path)).mtimeMs > inUseMs;
+    if (unused) await rm(path);
+  }
 }
 
 /** The Debian mirror this machine is set to use, where it is not the usual one. */

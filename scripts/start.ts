@@ -61,13 +61,18 @@ async function proveAll(proofs: readonly Proof[], signal: AbortSignal): Promise<
 
 async function main(options: StartOptions, signal: AbortSignal): Promise<void> {
   // The image is made while the cluster's programs are; both say what they do.
-  const imageBuilt = buildImage({ progress: say });
+  const building = new AbortController();
+  const imageBuilt = buildImage({ progress: say, signal: building.signal });
   imageBuilt.catch(() => undefined);
   const cluster = await upCluster({
     name: 'start',
     nodes: options.nodes,
     images: ['busybox', 'csi-provisioner'],
     onStep: say,
+  }).catch((error: unknown) => {
+    // Nobody waits for the image any more.
+    building.abort();
+    throw error;
   });
   try {
     const image = await imageBuilt;
