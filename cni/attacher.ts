@@ -328,9 +328,16 @@ export class Attacher {
   }
 }
 
-/** A name that is taken is the runtime's mistake and not the kernel's; everything else stays what it is. */
+/** What is taken is the runtime's or another plugin's mistake and not the kernel's; everything else stays what it is. */
 function explain(error: unknown, attachment: Attachment): unknown {
-  if (!(error instanceof RouteError) || error.code !== 'EEXIST' || error.request?.op !== 'create-veth') return error;
+  if (!(error instanceof RouteError) || error.code !== 'EEXIST') return error;
+  if (error.request?.op === 'add-route' && error.request.via !== undefined)
+    return new CniError(
+      cniCode.invalidNetworkConfig,
+      `${attachment.netns.path} has a route to ${error.request.destination} that berth did not make: a plugin before it in the list must leave that one to berth`,
+      { cause: error },
+    );
+  if (error.request?.op !== 'create-veth') return error;
   return new CniError(
     cniCode.invalidEnvironment,
     `CNI_IFNAME: ${attachment.netns.path} has an interface ${attachment.ifname} that berth did not make`,

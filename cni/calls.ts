@@ -6,7 +6,7 @@ import type { NetworkMetrics } from './metrics.ts';
 import { cniCode, errorText } from './protocol.ts';
 import { decodeRequest, versionOf } from './request.ts';
 import type { CniRequest } from './request.ts';
-import { loopbackResult, resultText } from './result.ts';
+import { loopbackResult, nothingMade, resultText } from './result.ts';
 import type { Handler, Reply } from './server.ts';
 
 export interface CallParts {
@@ -59,9 +59,12 @@ async function perform({ attacher, notReady, now }: CallParts, request: CniReque
     case 'ADD':
       if (request.loopback) {
         await attacher.loopback(request.netns);
-        return resultText(loopbackResult(request.netns), request.cniVersion);
+        // What was before it is passed on as it came, as by the reference plugin.
+        return request.previous === undefined
+          ? resultText(loopbackResult(request.netns), request.cniVersion)
+          : resultText(nothingMade, request.cniVersion, request);
       }
-      return resultText(await attacher.add(request), request.cniVersion);
+      return resultText(await attacher.add(request), request.cniVersion, request);
     case 'DEL':
       // The loopback interface goes with its namespace.
       if (!request.loopback) await attacher.remove(request.key);

@@ -29,7 +29,47 @@ test('an ADD names the pod it is for', () => {
     netns: '/run/netns/x',
     pod: { namespace: 'shop', name: 'web-0', uid: 'u-1' },
     wishes: { ips: [], mac: undefined, portMappings: [], bandwidth: undefined },
+    previous: undefined,
+    dns: undefined,
   });
+});
+
+const dummy = {
+  cniVersion: '1.1.0',
+  interfaces: [{ name: 'net1', sandbox: '/run/netns/x', mac: '02:00:00:00:00:07', pciID: '0000:00:1f.6' }],
+  ips: [{ address: '192.0.2.7/24', interface: 0 }],
+  routes: [{ dst: '198.51.100.0/24', mtu: 1300 }],
+  dns: { nameservers: ['192.0.2.53'] },
+};
+
+test('an ADD behind another plugin has the result of that one, with what is not ours to understand', () => {
+  expect(decodeRequest(variables, bytes({ ...config, prevResult: dummy }))).toMatchObject({ previous: dummy });
+  expect(decodeRequest(variables, bytes({ ...config, prevResult: null }))).toMatchObject({ previous: undefined });
+});
+
+test.each<[string, unknown]>([
+  ['made the same interface', { ...dummy, interfaces: [{ name: 'eth0', sandbox: '/run/netns/x' }], ips: [] }],
+  ['is no object', 'result'],
+  ['has an address on an interface that is not in it', { ...dummy, interfaces: [] }],
+  ['has an address on an interface below zero', { ...dummy, ips: [{ address: '192.0.2.7/24', interface: -1 }] }],
+  ['has an interface without a name', { ...dummy, interfaces: [{ sandbox: '/run/netns/x' }] }],
+  ['has routes that are none', { ...dummy, routes: ['default'] }],
+])('an ADD behind a plugin whose result %s gets code 7', (_what, prevResult) => {
+  expect(codeOf(variables, bytes({ ...config, prevResult }))).toBe(7);
+});
+
+test("a link of that name on the node's side is not the pod's interface", () => {
+  const prevResult = { ...dummy, interfaces: [{ name: 'eth0' }] };
+  expect(codeOf(variables, bytes({ ...config, prevResult }))).toBe(0);
+});
+
+test.each<[string, unknown]>([
+  ['none', undefined],
+  ['null', null],
+  ['a text', 'power was lost here'],
+  ['one that does not fit together', { ips: [{ address: '192.0.2.7/24', interface: 9 }] }],
+])('a DEL works with %s as prevResult', (_what, prevResult) => {
+  expect(codeOf({ ...variables, CNI_COMMAND: 'DEL' }, bytes({ ...config, prevResult }))).toBe(0);
 });
 
 test.each([

@@ -1,6 +1,10 @@
 /** The door: environment variables and standard input of a CNI call become a checked request, or an error with its CNI code. */
 import { z } from 'zod';
+import { decodeDns } from './dns.ts';
+import type { Dns } from './dns.ts';
 import { CniError } from './errors.ts';
+import { decodePrevious, refuseTaken } from './previous.ts';
+import type { PreviousResult } from './previous.ts';
 import { cniCode, supportedVersions } from './protocol.ts';
 import { decodeWishes, parseArgs } from './wishes.ts';
 import type { Wishes } from './wishes.ts';
@@ -35,6 +39,9 @@ export type CniRequest =
       readonly netns: string;
       readonly pod: PodName | undefined;
       readonly wishes: Wishes;
+      /** What plugins before us in the list made. */
+      readonly previous: PreviousResult | undefined;
+      readonly dns: Dns | undefined;
     })
   | (WithAttachment & { readonly command: 'DEL'; readonly netns: string | undefined })
   | (WithAttachment & { readonly command: 'CHECK'; readonly netns: string; readonly addresses: readonly string[] })
@@ -55,7 +62,8 @@ const configSchema = z.looseObject({
   cniVersion: z.string().default('0.1.0'),
   name: z.string().regex(networkNamePattern),
   type: z.string(),
-  prevResult: z.looseObject({ ips: z.array(z.looseObject({ address: z.string() })).optional() }).optional(),
+  // Checked where it counts: a DEL works with the broken one of a runtime that lost power.
+  prevResult: z.unknown().optional(),
   'cni.dev/valid-attachments': attachmentList.nullish(),
   'cni.dev/attachments': attachmentList.nullish(),
 });
@@ -86,22 +94,29 @@ export function decodeRequest(variables: Readonly<Record<string, string>>, stdin
   const common = { cniVersion: config.cniVersion, network: config.name };
   const withAttachment = { ...common, key: attachment.key, loopback };
   switch (command) {
-    case 'ADD':
-      if (config.prevResult !== undefined && !loopback)
-        throw new CniError(
-          cniCode.invalidNetworkConfig,
-          'berth makes the interface and must be the first plugin of the list; prevResult says that another one was before it',
-        );
-      return { ...withAttachment, command, netns: attachment.netns, ...decodeArguments(config, variables) };
+    case 'ADD': {
+      const previous = decodePrevious(config.prevResult);
+      if (!loopback) refuseTaken(previous, attachment.key.ifname);
+      const dns = decodeDns(config);
+      return {
+        ...withAttachment,
+        command,
+        netns: attachment.netns,
+        ...decodeArguments(config, variables),
+        previous,
+        dns,
+      };
+    }
     case 'DEL':
       return { ...withAttachment, command, netns: attachment.netns === '' ? undefined : attachment.netns };
     case 'CHECK': {
-      if (config.prevResult === undefined && !loopback)
+      const previous = decodePrevious(config.prevResult);
+      if (previous === undefined && !loopback)
         throw new CniError(
           cniCode.invalidNetworkConfig,
           'CHECK needs prevResult, the result of the ADD it is to check',
         );
-      const addresses = (config.prevResult?.ips ?? []).map((ip) => ip.address);
+      const addresses = (previous?.ips ?? []).map((ip) => ip.address);
       return { ...withAttachment, command, netns: attachment.netns, addresses };
     }
     case 'GC': {

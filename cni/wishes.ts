@@ -32,13 +32,13 @@ export interface Wishes {
 }
 
 /** Keys of `runtimeConfig` that Berth acts on; a runtime passes no others. */
-export const capabilities = { portMappings: true, bandwidth: true, ips: true, mac: true } as const;
+export const capabilities = { portMappings: true, bandwidth: true, ips: true, mac: true, dns: true } as const;
 
 /** More than any pod has; a bound for what one call can make the node do. */
 const mostPorts = 1_024;
 
 /** The same object with keys in lower case: containerd writes `HostPort` where CRI-O and the conventions say `hostPort`. */
-function lowerKeys(value: unknown): unknown {
+export function lowerKeys(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key.toLowerCase(), item]));
 }

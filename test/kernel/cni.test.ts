@@ -386,7 +386,21 @@ describe('what is refused', () => {
     ['a namespace that is a file', 'ADD', { CNI_NETNS: '/etc/passwd' }, {}, 4],
     ['a namespace of another kind', 'ADD', { CNI_NETNS: '/proc/self/ns/mnt' }, {}, 4],
     ["the node's own namespace", 'ADD', { CNI_NETNS: '/proc/self/ns/net' }, {}, 8],
-    ['a plugin before us', 'ADD', {}, { prevResult: { ips: [] } }, 7],
+    [
+      'a plugin before us that made the interface',
+      'ADD',
+      {},
+      { prevResult: { interfaces: [{ name: 'eth0', sandbox: '/run/netns/one' }] } },
+      7,
+    ],
+    [
+      'a result of a plugin before us that does not fit together',
+      'ADD',
+      {},
+      { prevResult: { ips: [{ address: '10.0.0.1/24', interface: 0 }] } },
+      7,
+    ],
+    ['a name server of two lines', 'ADD', {}, { dns: { nameservers: ['10.0.0.1\nsearch evil'] } }, 7],
     ['a network name with a slash', 'ADD', {}, { name: 'a/b' }, 7],
     ['CHECK without prevResult', 'CHECK', {}, {}, 7],
     ['CHECK of what is not attached', 'CHECK', {}, { prevResult: { ips: [] } }, 100],
@@ -536,7 +550,7 @@ describe('what is installed', () => {
       plugins: [
         {
           type: 'berth',
-          capabilities: { portMappings: true, bandwidth: true, ips: true, mac: true },
+          capabilities: { portMappings: true, bandwidth: true, ips: true, mac: true, dns: true },
           socket: join(node.config.runDir, 'cni.sock'),
         },
       ],
