@@ -12,6 +12,8 @@ export default defineConfig({
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts', 'test/kubelet/**/*.test.ts'],
           testTimeout: 60_000,
+          // On a loaded machine building the CNI executable and starting an agent take longer than the 10 s of the default.
+          hookTimeout: 60_000,
           // They share one kernel: a mount namespace made by one would hold the loop devices of another.
           fileParallelism: false,
         },
