@@ -1,4 +1,4 @@
-/** The programs ours is measured beside, built once into the cache by module path and version. */
+/** The programs ours is measured beside, or works together with, built once into the cache by module path and version. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from '../../cluster/cache.ts';
@@ -12,6 +12,7 @@ const cniPlugins = {
   bridge: 'plugins/main/bridge',
   'host-local': 'plugins/ipam/host-local',
   portmap: 'plugins/meta/portmap',
+  tuning: 'plugins/meta/tuning',
 };
 
 /** Where the reference plugins lie once built; also their CNI_PATH. */
@@ -24,7 +25,7 @@ export async function ensureCniPlugins(): Promise<void> {
   const folder = cniPluginsFolder();
   if (Object.keys(cniPlugins).every((name) => existsSync(join(folder, name)))) return;
   const go = await findGo();
-  process.stderr.write(`bench: building the CNI reference plugins ${cniPluginsVersion}\n`);
+  process.stderr.write(`Building the CNI reference plugins ${cniPluginsVersion}\n`);
   mkdirSync(folder, { recursive: true });
   const output = mkdtempSync(join(folder, '../.go-'));
   try {
