@@ -1,5 +1,5 @@
 /** Rate limits of an attachment: what was asked in bits becomes token buckets in bytes, and those become requests. Pure. */
-import type { RouteRequest, ShapeLink } from '../linux/rtnetlink/rtnetlink.ts';
+import type { RouteRequest, ShapeLink } from '../linux/rtnetlink/requests.ts';
 import { linkAlias, linkGroup, queueLinkName } from './attachment.ts';
 import type { Attachment, AttachmentLimits } from './attachment.ts';
 import type { AttachmentKey } from './request.ts';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { RouteError } from '../linux/rtnetlink/rtnetlink.ts';
-import type { RouteRequest, RouteSocket } from '../linux/rtnetlink/rtnetlink.ts';
+import type { RouteRequest } from '../linux/rtnetlink/requests.ts';
+import type { RouteSocket } from '../linux/rtnetlink/rtnetlink.ts';
 import { LinkRemover } from './linkremover.ts';
 
 /** A socket that notes its batches and answers each when told. */

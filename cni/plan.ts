@@ -2,7 +2,7 @@
 import { familyOf } from '../linux/ipaddress.ts';
 import type { Family } from '../linux/ipaddress.ts';
 import type { NetworkNamespace } from '../linux/netns.ts';
-import type { RouteRequest } from '../linux/rtnetlink/rtnetlink.ts';
+import type { RouteRequest } from '../linux/rtnetlink/requests.ts';
 import { hostNetwork } from './addresses.ts';
 import { doomedGroup, hostLinkName, linkAlias, linkGroup, macOf } from './attachment.ts';
 import type { Attachment } from './attachment.ts';

@@ -1,6 +1,7 @@
 /** What is left of the agent before: compares records with the kernel and says what to keep, undo and repair. Pure. */
 import type { NamespaceSighting } from '../linux/netns.ts';
-import type { LinkState, NeighbourState, RouteRequest, RouteState, ShapeState } from '../linux/rtnetlink/rtnetlink.ts';
+import type { RouteRequest } from '../linux/rtnetlink/requests.ts';
+import type { LinkState, NeighbourState, RouteState, ShapeState } from '../linux/rtnetlink/rtnetlink.ts';
 import { keyText, linkAlias, linkGroup } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
 import { limitRequests } from './limits.ts';

@@ -4,13 +4,8 @@ import { coalesce } from '../../kit/coalesce.ts';
 import { messageOf } from '../../kit/errors.ts';
 import type { Nftables } from '../../linux/nftables/nftables.ts';
 import { largestBatch } from '../../linux/rtnetlink/rtnetlink.ts';
-import type {
-  AddressState,
-  LinkState,
-  RouteRequest,
-  RouteSocket,
-  RouteState,
-} from '../../linux/rtnetlink/rtnetlink.ts';
+import type { RouteRequest } from '../../linux/rtnetlink/requests.ts';
+import type { AddressState, LinkState, RouteSocket, RouteState } from '../../linux/rtnetlink/rtnetlink.ts';
 import type { Network } from '../addresses.ts';
 import { tunnelGroup } from '../attachment.ts';
 import type { NetworkKernel } from '../kernel.ts';

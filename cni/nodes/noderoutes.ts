@@ -1,5 +1,6 @@
 /** The ways to other nodes' pods: what should be, from facts about the nodes and this node's network, and the way there. Pure. */
-import type { AddressState, LinkState, RouteRequest, RouteState } from '../../linux/rtnetlink/rtnetlink.ts';
+import type { RouteRequest } from '../../linux/rtnetlink/requests.ts';
+import type { AddressState, LinkState, RouteState } from '../../linux/rtnetlink/rtnetlink.ts';
 import { familyOf } from '../../linux/ipaddress.ts';
 import { linkGroup, tunnelGroup } from '../attachment.ts';
 import { contains, formatNetwork, parseAddress, parseNetwork } from '../addresses.ts';

@@ -8,14 +8,8 @@
 import { createHash } from 'node:crypto';
 import { familyOf } from '../../linux/ipaddress.ts';
 import type { Family } from '../../linux/ipaddress.ts';
-import type {
-  AddressState,
-  ForwardingState,
-  LinkState,
-  NeighbourState,
-  RouteRequest,
-  VxlanSettings,
-} from '../../linux/rtnetlink/rtnetlink.ts';
+import type { ForwardingState, RouteRequest, VxlanSettings } from '../../linux/rtnetlink/requests.ts';
+import type { AddressState, LinkState, NeighbourState } from '../../linux/rtnetlink/rtnetlink.ts';
 import { formatAddress, hostNetwork } from '../addresses.ts';
 import type { Network } from '../addresses.ts';
 import { tunnelGroup } from '../attachment.ts';

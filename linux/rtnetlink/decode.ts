@@ -10,15 +10,8 @@ import { parseAttributes } from 'netlink/dist/structs.js';
 import { addressText } from '../ipaddress.ts';
 import { qdiscAttribute, rootParent, tbfAttribute } from './encodeqdisc.ts';
 import { bridgeFamily, linkInfo, mainTable, neighbourAttribute, vxlanAttribute } from './message.ts';
-import type {
-  AddressState,
-  ForwardingState,
-  LinkState,
-  NeighbourState,
-  RouteState,
-  ShapeState,
-  VxlanSettings,
-} from './rtnetlink.ts';
+import type { ForwardingState, VxlanSettings } from './requests.ts';
+import type { AddressState, LinkState, NeighbourState, RouteState, ShapeState } from './rtnetlink.ts';
 
 const inet6 = 10; // AF_INET6
 const staticRoute: number = RouteProtocol.STATIC;

@@ -18,7 +18,7 @@ import {
 } from './encoderoute.ts';
 import { bridgeFamily, familyNumber, messageType } from './message.ts';
 import type { Message } from './message.ts';
-import type { RouteRequest } from './rtnetlink.ts';
+import type { RouteRequest } from './requests.ts';
 
 /** A request as its message. */
 export function encode(request: RouteRequest): Message {

@@ -25,7 +25,7 @@ import type {
   DeleteForwarding,
   DeleteLinks,
   SetLink,
-} from './rtnetlink.ts';
+} from './requests.ts';
 
 const addressGeneration = 8; // IFLA_INET6_ADDR_GEN_MODE
 const generateNone = 1; // IN6_ADDR_GEN_MODE_NONE

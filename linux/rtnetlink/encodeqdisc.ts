@@ -1,7 +1,7 @@
 /** Requests about queueing disciplines and filters (tc(8)) as rtnetlink messages. */
 import { attribute, createOrReplace, messageType } from './message.ts';
 import type { Message } from './message.ts';
-import type { RedirectIngress, ShapeLink, WatchIngress } from './rtnetlink.ts';
+import type { RedirectIngress, ShapeLink, WatchIngress } from './requests.ts';
 
 // Handles and attributes of linux/pkt_sched.h, linux/pkt_cls.h and linux/tc_act/tc_mirred.h.
 /** TC_H_ROOT. */

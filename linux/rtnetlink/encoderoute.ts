@@ -13,7 +13,7 @@ import {
   splitNetwork,
 } from './message.ts';
 import type { Message } from './message.ts';
-import type { AddAddress, AddNeighbour, AddRoute, DeleteNeighbour, DeleteRoute } from './rtnetlink.ts';
+import type { AddAddress, AddNeighbour, AddRoute, DeleteNeighbour, DeleteRoute } from './requests.ts';
 
 const onLink = 0x4; // RTNH_F_ONLINK
 const staticRoute = 4; // RTPROT_STATIC

@@ -4,14 +4,11 @@ import { addressBytes, addressText, familyOf } from '../ipaddress.ts';
 import type { Family } from '../ipaddress.ts';
 import type { NamespaceSighting, Namespaces, NetworkNamespace } from '../netns.ts';
 import { RouteError } from './rtnetlink.ts';
+import type { AddRoute, CreateVeth, ForwardingState, RouteRequest } from './requests.ts';
 import type {
-  AddRoute,
   AddressState,
-  CreateVeth,
-  ForwardingState,
   LinkState,
   NeighbourState,
-  RouteRequest,
   RouteSocket,
   RouteState,
   Rtnetlink,

@@ -29,12 +29,11 @@ import {
 } from './frames.ts';
 import type { Reply } from './frames.ts';
 import { RouteError, largestBatch } from './rtnetlink.ts';
+import type { ForwardingState, RouteRequest } from './requests.ts';
 import type {
   AddressState,
-  ForwardingState,
   LinkState,
   NeighbourState,
-  RouteRequest,
   RouteSocket,
   RouteState,
   Rtnetlink,

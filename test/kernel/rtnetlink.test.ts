@@ -4,7 +4,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { inNamespace, namespaces } from '../../linux/netns.ts';
 import type { NetworkNamespace } from '../../linux/netns.ts';
 import { FakeNetwork } from '../../linux/rtnetlink/fake.ts';
-import type { CreateVeth, RouteRequest, RouteSocket } from '../../linux/rtnetlink/rtnetlink.ts';
+import type { CreateVeth, RouteRequest } from '../../linux/rtnetlink/requests.ts';
+import type { RouteSocket } from '../../linux/rtnetlink/rtnetlink.ts';
 import { rtnetlink } from '../../linux/rtnetlink/socket.ts';
 
 interface Bench {

@@ -5,7 +5,8 @@ import { networkSchema } from '../../../cni/config.ts';
 import { networkKernel } from '../../../cni/kernel.ts';
 import { createNetworkService } from '../../../cni/service.ts';
 import { createLogger } from '../../../kit/log.ts';
-import type { RouteRequest, RouteSocket, Rtnetlink } from '../../../linux/rtnetlink/rtnetlink.ts';
+import type { RouteRequest } from '../../../linux/rtnetlink/requests.ts';
+import type { RouteSocket, Rtnetlink } from '../../../linux/rtnetlink/rtnetlink.ts';
 
 const { config, shimPath } = JSON.parse(process.argv[2] ?? '{}') as { config: unknown; shimPath: string };
 
