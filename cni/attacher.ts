@@ -81,7 +81,7 @@ export class Attacher {
       const namespace = this.#openNamespace(request.netns);
       try {
         const before = this.#parts.store.get(request.key);
-        const addresses = await this.#takeAddresses(before, request.wishes.ips);
+        const addresses = await this.#takeAddresses(request.key, before, request.wishes.ips);
         const attachment = planAttachment({
           key: request.key,
           network: request.network,
@@ -137,7 +137,7 @@ export class Attacher {
   async #removeWhole(key: AttachmentKey, onUnreachable: () => void): Promise<void> {
     await this.#lock.run(keyText(key), async () => {
       const attachment = this.#parts.store.get(key);
-      if (attachment === undefined) await this.#removeLinksOf(key, true);
+      if (attachment === undefined) await this.#detachUnknown(key);
       else await this.#detach(attachment, [], onUnreachable);
     });
   }
@@ -220,9 +220,16 @@ export class Attacher {
   }
 
   /** The addresses for an ADD: those it had before, once that attachment is undone, else the next or those asked for. */
-  async #takeAddresses(before: Attachment | undefined, wanted: readonly string[]): Promise<readonly string[]> {
+  async #takeAddresses(
+    key: AttachmentKey,
+    before: Attachment | undefined,
+    wanted: readonly string[],
+  ): Promise<readonly string[]> {
     const { pool } = this.#parts;
-    if (before === undefined) return await this.#withFreed(() => pool.allocate(wanted));
+    if (before === undefined) {
+      if (pool.holdsFor(keyText(key))) await this.#detachUnknown(key);
+      return await this.#withFreed(() => pool.allocate(wanted));
+    }
     const kept = before.addresses.filter((address) => pool.has(address));
     await this.#detach(before, kept);
     try {
@@ -313,6 +320,14 @@ export class Attacher {
     await store.remove(attachment);
     ports.release(attachment);
     this.#parts.pool.release(attachment.addresses.filter((address) => !kept.includes(address)));
+    this.#parts.pool.releaseHeld(keyText(attachment));
+  }
+
+  /** Of one that nobody knows, or whose record cannot be read, there may be links and a file. */
+  async #detachUnknown(key: AttachmentKey): Promise<void> {
+    await this.#removeLinksOf(key, true);
+    await this.#parts.store.remove(key);
+    this.#parts.pool.releaseHeld(keyText(key));
   }
 
   /** Deletes the links of a key that are there and ours: by what they say of themselves, as indexes can be reused. */

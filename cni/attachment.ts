@@ -9,6 +9,9 @@ const linkEnd = z.strictObject({ name: z.string(), index: z.int().positive(), ma
 const rate = z.int().positive();
 const bucket = z.strictObject({ rate, burst: rate });
 
+/** The newest version of the record that this agent reads and writes. */
+export const newestFormat = 3;
+
 /** The record as it stands in a file of its own below `/run/berth/attachments`. */
 export const attachmentSchema = z.strictObject({
   /** Version of this form. 1 is written while it is enough, so that an agent of before can take over. 2: IPv6 addresses, ports. 3: limits. */
@@ -95,4 +98,10 @@ export function recordName(key: AttachmentKey): string {
 /** Alias of the node's end: for people, and to tell our link from one that took its name. */
 export function linkAlias(key: AttachmentKey): string {
   return `berth:${keyText(key)}`;
+}
+
+/** The key that an alias of ours tells; undefined for any other. */
+export function keyOfAlias(alias: string): AttachmentKey | undefined {
+  const [, containerID, ifname] = /^berth:([^/]+)\/([^/]+)$/.exec(alias) ?? [];
+  return containerID === undefined || ifname === undefined ? undefined : { containerID, ifname };
 }

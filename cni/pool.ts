@@ -16,13 +16,19 @@ interface Usage {
 
 export class AddressPool {
   readonly #ranges: readonly Allocator[];
+  readonly #held: Map<string, readonly string[]>;
 
-  /** Knows the addresses in use, and which of them was given out last. */
+  /**
+   * Knows the addresses in use, and which of them was given out last. `held` are more of them, by the key of who has them
+   * although no record says so.
+   */
   constructor(
     ranges: readonly Network[],
     attachments: readonly Attachment[],
     options: Pick<AllocatorOptions, 'excluded' | 'restMs' | 'now'> = {},
+    held: ReadonlyMap<string, readonly string[]> = new Map(),
   ) {
+    this.#held = new Map(held);
     const byAge = [...attachments].sort((a, b) => a.since - b.since).flatMap(({ addresses }) => addresses);
     this.#ranges = ranges.map((range) => {
       const numbers = byAge.flatMap((text) => {
@@ -31,6 +37,18 @@ export class AddressPool {
       });
       return new Allocator(range, { ...options, used: numbers, last: numbers.at(-1) });
     });
+    for (const text of [...held.values()].flat()) this.#rangeOf(text)?.claim(parseAddress(text)?.value ?? -1n);
+  }
+
+  /** Whether somebody has addresses that no record tells. */
+  holdsFor(owner: string): boolean {
+    return this.#held.has(owner);
+  }
+
+  /** Gives back what no record told; nothing when there is none. */
+  releaseHeld(owner: string): void {
+    this.release(this.#held.get(owner) ?? []);
+    this.#held.delete(owner);
   }
 
   get families(): readonly Family[] {

@@ -2,7 +2,8 @@
 import type { NamespaceSighting } from '../linux/netns.ts';
 import type { RouteRequest } from '../linux/rtnetlink/requests.ts';
 import type { LinkState, NeighbourState, RouteState, ShapeState } from '../linux/rtnetlink/rtnetlink.ts';
-import { keyText, linkAlias, linkGroup } from './attachment.ts';
+import { hostNetwork } from './addresses.ts';
+import { keyOfAlias, keyText, linkAlias, linkGroup, recordName } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
 import { limitRequests } from './limits.ts';
 import { reachRequests } from './plan.ts';
@@ -10,6 +11,8 @@ import type { Sources } from './plan.ts';
 
 export interface RecoveryInput {
   readonly attachments: readonly Attachment[];
+  /** Names of files that are no records, or records that this agent cannot read. */
+  readonly unreadable: readonly string[];
   /** Of the node's namespace: "ours" is what this namespace has, since several nodes may share one kernel. */
   readonly links: readonly LinkState[];
   readonly routes: readonly RouteState[];
@@ -32,6 +35,10 @@ export interface RecoveryPlan {
   readonly release: readonly Release[];
   /** Links of our group that no attachment owns. */
   readonly orphans: readonly LinkState[];
+  /** Links of our group whose record is there and cannot be read: their pods may live, so they are left alone. */
+  readonly doubtful: readonly LinkState[];
+  /** By attachment: addresses that the kernel leads to it and no record tells. Nobody else may have them. */
+  readonly held: ReadonlyMap<string, readonly string[]>;
   /** Routes and neighbours that kept attachments lack. Nothing that is there is touched: no packet may notice. */
   readonly repairs: readonly RouteRequest[];
 }
@@ -53,12 +60,43 @@ export function planRecovery(input: RecoveryInput): RecoveryPlan {
     else release.push({ attachment, links: namesOf(attachment).flatMap((name) => ours.get(name) ?? []), reason });
   }
   const owned = new Set(input.attachments.flatMap(namesOf));
+  const unowned = [...ours.values()].filter((link) => !owned.has(link.name));
+  const unreadable = new Set(input.unreadable);
+  const doubtful = unowned.filter(({ alias }) => {
+    const key = keyOfAlias(alias);
+    return key !== undefined && unreadable.has(recordName(key));
+  });
   return {
     keep,
     release,
-    orphans: [...ours.values()].filter((link) => !owned.has(link.name)),
+    orphans: unowned.filter((link) => !doubtful.includes(link)),
+    doubtful,
+    held: heldAddresses(keep, doubtful, input.routes),
     repairs: keep.flatMap((attachment) => repairsOf(attachment, input)),
   };
+}
+
+function heldAddresses(
+  keep: readonly Attachment[],
+  doubtful: readonly LinkState[],
+  routes: readonly RouteState[],
+): ReadonlyMap<string, readonly string[]> {
+  const byLink = new Map<number, string[]>();
+  for (const { index, destination } of routes) {
+    const [address = ''] = destination.split('/');
+    if (destination === hostNetwork(address)) byLink.set(index, [...(byLink.get(index) ?? []), address]);
+  }
+  const held = new Map<string, readonly string[]>();
+  for (const attachment of keep) {
+    const others = (byLink.get(attachment.host.index) ?? []).filter((each) => !attachment.addresses.includes(each));
+    if (others.length > 0) held.set(keyText(attachment), others);
+  }
+  for (const { alias, index } of doubtful) {
+    const key = keyOfAlias(alias);
+    const addresses = byLink.get(index);
+    if (key !== undefined && addresses !== undefined) held.set(keyText(key), addresses);
+  }
+  return held;
 }
 
 function namesOf({ host, limits }: Attachment): readonly string[] {

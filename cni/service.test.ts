@@ -518,3 +518,64 @@ test('a start that fails leaves no socket and can be repeated', async () => {
   await start();
   expect((await readdir(config.runDir)).sort()).toEqual(['attachments', 'cni.sock']);
 });
+
+describe('a record that cannot be read', () => {
+  beforeEach(() => {
+    for (const pod of 'abcdefg') network.addNamespace(`/run/netns/${pod}`);
+  });
+  async function damage(change: (text: string) => string): Promise<void> {
+    const file = join(config.runDir, 'attachments', recordName({ containerID: 'a', ifname: 'eth0' }));
+    await writeFile(file, change(await readFile(file, 'utf8')));
+  }
+  const cut = (text: string): string => text.slice(0, -1);
+  const newer = (text: string): string => JSON.stringify({ ...(JSON.parse(text) as object), format: 4, more: true });
+  const flipped = (text: string): string => text.replace('10.1.0.2', '10.1.0.3');
+
+  test.each([
+    ['cut', cut],
+    ['of a newer agent', newer],
+    ['with another address', flipped],
+  ])('%s: its pod keeps link and address, which nobody else gets, until its DEL', async (_what, change) => {
+    await start({ podCIDR: '10.1.0.0/29' });
+    expect((await call('ADD', 'a')).result.ips?.[0]?.address).toBe('10.1.0.2/32');
+    for (const service of running.splice(0)) await service.stop(AbortSignal.timeout(1_000));
+    await damage(change);
+    await start({ podCIDR: '10.1.0.0/29' });
+    const given = new Set<string | undefined>();
+    for (const pod of ['b', 'c', 'd', 'e', 'f']) given.add((await call('ADD', pod)).result.ips?.[0]?.address);
+    expect(given).not.toContain('10.1.0.2/32');
+    expect((await network.open().links()).filter(({ alias }) => alias === 'berth:a/eth0')).toHaveLength(1);
+    expect((await call('DEL', 'a')).exit).toBe(0);
+    expect((await network.open().links()).filter(({ alias }) => alias === 'berth:a/eth0')).toEqual([]);
+    expect((await call('ADD', 'g')).result.ips?.[0]?.address).toMatch(/^10\.1\.0\.[23]\/32$/);
+    for (const pod of ['b', 'c', 'd', 'e', 'f', 'g']) await call('DEL', pod);
+    expect(await records()).toEqual([]);
+  });
+
+  test.each([
+    ['cut', cut],
+    ['of a newer agent', newer],
+  ])('%s: a repeated ADD replaces it', async (_what, change) => {
+    await start({ podCIDR: '10.1.0.0/30' });
+    await call('ADD', 'a');
+    for (const service of running.splice(0)) await service.stop(AbortSignal.timeout(1_000));
+    await damage(change);
+    await start({ podCIDR: '10.1.0.0/30' });
+    expect((await call('ADD', 'b')).result.code).toBe(11);
+    expect((await call('ADD', 'a')).result.ips?.[0]?.address).toBe('10.1.0.2/32');
+    expect(await records()).toHaveLength(1);
+  });
+
+  test('wherever it is cut, its address is given to nobody else', async () => {
+    await start({ podCIDR: '10.1.0.0/30' });
+    await call('ADD', 'a');
+    const file = join(config.runDir, 'attachments', recordName({ containerID: 'a', ifname: 'eth0' }));
+    const whole = await readFile(file, 'utf8');
+    for (let length = 0; length < whole.length; length++) {
+      for (const service of running.splice(0)) await service.stop(AbortSignal.timeout(1_000));
+      await writeFile(file, whole.slice(0, length));
+      await start({ podCIDR: '10.1.0.0/30' });
+      expect((await call('ADD', 'b')).result.code, `cut to ${length} bytes`).toBe(11);
+    }
+  }, 60_000);
+});

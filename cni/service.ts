@@ -111,7 +111,7 @@ class NetworkService implements Service {
       const store = new AttachmentStore(join(this.#config.runDir, 'attachments'));
       const uplink = (): Promise<Uplink> => lookAtUplink(host);
       const knownUplink = await uplink();
-      await this.#recover(store, host, remover, knownUplink);
+      const held = await this.#recover(store, host, remover, knownUplink);
       const { betweenNodes, mtu } = this.#config;
       const router: NodeRouter = new NodeRouter({
         kernel: this.#kernel,
@@ -128,7 +128,7 @@ class NetworkService implements Service {
       const elements = this.#kernel.openNftables();
       sockets.push(elements);
       const excluded = this.#config.exclude.flatMap((text) => parseSpan(text) ?? []);
-      const pool = new AddressPool(ranges, store.all(), { excluded });
+      const pool = new AddressPool(ranges, store.all(), { excluded }, held);
       const attacher = new Attacher({
         kernel: this.#kernel,
         host,
@@ -220,13 +220,23 @@ class NetworkService implements Service {
     return pool.exhausted();
   }
 
-  /** Undoes what was half done, removes what nobody owns, repairs what living attachments lack. */
-  async #recover(store: AttachmentStore, host: RouteSocket, remover: LinkRemover, uplink: Uplink): Promise<void> {
+  /**
+   * Undoes what was half done, removes what nobody owns, repairs what living attachments lack. Returns by attachment the
+   * addresses that are in use and of which no record tells.
+   */
+  async #recover(
+    store: AttachmentStore,
+    host: RouteSocket,
+    remover: LinkRemover,
+    uplink: Uplink,
+  ): Promise<ReadonlyMap<string, readonly string[]>> {
     const { log } = this.#options;
-    for (const { file, reason } of await store.load())
-      log.error({ file, reason }, 'this file is no record of an attachment; it is left alone, remove it');
+    const unreadable = await store.load();
+    for (const { file, reason } of unreadable)
+      log.error({ file, reason }, 'this file is no record of an attachment that can be read; it is left alone');
     const plan = planRecovery({
       attachments: store.all(),
+      unreadable: unreadable.map(({ name }) => name),
       links: await host.links(),
       routes: [...(await host.routes(4)), ...(await host.routes(6))],
       neighbours: [...(await host.neighbours(4)), ...(await host.neighbours(6))],
@@ -250,6 +260,9 @@ class NetworkService implements Service {
       log.warn({ request }, 'repairing what a living attachment lacks');
       await host.apply([request]);
     }
+    for (const { name, alias } of plan.doubtful)
+      log.error({ link: name, alias }, 'the record of this link cannot be read: it is left as it is until its DEL');
+    return plan.held;
   }
 
   async #prepareDatapath(

@@ -1,16 +1,29 @@
 /** The attachments of this boot: a map in memory, and one file each on tmpfs, replaced atomically (design decision 7). */
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
 import { messageOf } from '../kit/errors.ts';
-import { attachmentSchema, keyText, recordName } from './attachment.ts';
+import { attachmentSchema, keyText, newestFormat, recordName } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
 import type { AttachmentKey } from './request.ts';
 
-/** A file that is not a record of ours. */
+/** A file that is not a record of ours, or not one that this agent understands. */
 export interface Unreadable {
+  readonly name: string;
   readonly file: string;
   readonly reason: string;
+}
+
+const formatOnly = z.object({ format: z.int() });
+
+/** Throws for what is no record, and for one of an agent newer than this, which may mean what this one cannot know. */
+function decode(text: string): Attachment {
+  const content: unknown = JSON.parse(text);
+  const { data } = formatOnly.safeParse(content);
+  if (data !== undefined && data.format > newestFormat)
+    throw new Error(`it has format ${data.format} of a newer berth, this one knows those up to ${newestFormat}`);
+  return attachmentSchema.parse(content);
 }
 
 export class AttachmentStore {
@@ -33,11 +46,11 @@ export class AttachmentStore {
         continue;
       }
       try {
-        const attachment = attachmentSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+        const attachment = decode(await readFile(file, 'utf8'));
         if (recordName(attachment) !== name) throw new Error('the name of the file is not that of its content');
         this.#attachments.set(keyText(attachment), attachment);
       } catch (error) {
-        unreadable.push({ file, reason: messageOf(error) });
+        unreadable.push({ name, file, reason: messageOf(error) });
       }
     }
     return unreadable;

@@ -511,6 +511,29 @@ describe('an agent killed', () => {
     await node.serve('one');
     expect(await node.ask('node', one)).toBe(node.nodeAddress);
   });
+
+  test.each([
+    ['cut short', (text: string): string => text.slice(0, text.length / 2)],
+    ['of a newer agent', (text: string): string => text.replace(/"format":\d/, '"format":99')],
+  ])('leaves a pod whose record is %s its connections and its address, until DEL', async (_what, change) => {
+    const node = await start('10.244.7.0/30');
+    const one = await node.addPod('one');
+    await node.serve('one');
+    const held = await node.hold('node', one);
+    await node.stopAgent('SIGKILL');
+    const [name = ''] = node.records();
+    const record = join(node.config.runDir, 'attachments', name);
+    writeFileSync(record, change(readFileSync(record, 'utf8')));
+    await node.startAgent();
+    held.process.stdin?.write('still there?\n');
+    expect(await held.line()).toBe(node.nodeAddress);
+    node.addNamespace('two');
+    expect(codeOf(await node.add('two'))).toBe(11);
+    expect((await node.del('one')).exit).toBe(0);
+    expect(addressOf(await node.add('two'))).toBe(one);
+    expect((await node.del('two')).exit).toBe(0);
+    expectNothingLeft(node);
+  });
 });
 
 describe('without the agent', () => {
