@@ -182,6 +182,24 @@ export class Attacher {
       );
   }
 
+  /** Detaches if what is attached is still this, which an ADD or DEL in between would have replaced; returns whether it was. */
+  async release(attachment: Attachment): Promise<boolean> {
+    return await this.#lock.run(keyText(attachment), async () => {
+      if (this.#parts.store.get(attachment) !== attachment) return false;
+      await this.#detach(attachment);
+      return true;
+    });
+  }
+
+  /** Deletes the links of a key that no attachment has; returns whether none has it. */
+  async removeLinks(key: AttachmentKey): Promise<boolean> {
+    return await this.#lock.run(keyText(key), async () => {
+      if (this.#parts.store.get(key) !== undefined) return false;
+      await this.#removeLinksOf(key, true);
+      return true;
+    });
+  }
+
   /** Throws when the attachment is not as ADD left it. */
   async check(request: CheckRequest): Promise<void> {
     await this.#lock.run(keyText(request.key), async () => {

@@ -4,6 +4,7 @@ import type { NetworkConfig } from './config.ts';
 import { forwarding } from './datapath.ts';
 import { installConflist, installExecutable } from './install.ts';
 import type { CallQueue } from './queue/callqueue.ts';
+import type { Reaper } from './reaper.ts';
 import type { TableCare } from './tablecare.ts';
 import type { Care } from './upkeep.ts';
 
@@ -13,15 +14,34 @@ export interface CareParts {
   readonly sysctl: Sysctl;
   readonly table: TableCare;
   readonly queue: CallQueue;
+  readonly reaper: Reaper;
+  /** Milliseconds between two looks of the reaper. */
+  readonly reapEveryMs: number;
 }
 
-export function networkCares({ config, shimPath, sysctl, table, queue }: CareParts): readonly Care[] {
+export function networkCares({
+  config,
+  shimPath,
+  sysctl,
+  table,
+  queue,
+  reaper,
+  reapEveryMs,
+}: CareParts): readonly Care[] {
   return [
     // Within a second of a foreign flush pods have their masquerade again, also when a look takes long.
     { what: 'table', everyMs: 400, mend: () => table.mend() },
     { what: 'forwarding', everyMs: 1_000, mend: () => keepForwarding(sysctl) },
     { what: 'conflist', everyMs: 1_000, mend: () => installConflist(config) },
     { what: 'executable', everyMs: 1_000, mend: () => installExecutable(shimPath, config.cniBinDir) },
+    {
+      what: 'attachments',
+      everyMs: reapEveryMs,
+      mend: async () => {
+        await reaper.look();
+        return false;
+      },
+    },
     {
       what: 'queue',
       everyMs: 5_000,

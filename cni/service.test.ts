@@ -103,6 +103,7 @@ async function start(change: Partial<NetworkConfig> = {}): Promise<Service> {
       registry: new Registry(),
       shimPath: join(folder, 'shim'),
       kernel: kernel(),
+      reapEveryMs: 20,
     },
   );
   await service.start(AbortSignal.timeout(5_000));
@@ -578,4 +579,15 @@ describe('a record that cannot be read', () => {
       expect((await call('ADD', 'b')).result.code, `cut to ${length} bytes`).toBe(11);
     }
   }, 60_000);
+});
+
+test('an address comes back when the namespace and the link of its pod have gone without a DEL', async () => {
+  await start({ podCIDR: '10.1.0.0/30' });
+  network.addNamespace('/run/netns/a');
+  network.addNamespace('/run/netns/b');
+  await call('ADD', 'a');
+  expect((await call('ADD', 'b')).result.code).toBe(11);
+  network.removeNamespace('/run/netns/a');
+  await vi.waitUntil(async () => (await records()).length === 0, { timeout: 20_000, interval: 10 });
+  await vi.waitUntil(async () => (await call('ADD', 'b')).exit === 0, { timeout: 20_000, interval: 10 });
 });

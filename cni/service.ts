@@ -29,7 +29,9 @@ import { AddressPool } from './pool.ts';
 import { resolvePodRanges } from './podrange.ts';
 import type { PodCidrSource } from './podrange.ts';
 import { CallQueue, createQueueCounter } from './queue/callqueue.ts';
+import { Reaper, createReapCounter, reapEveryMs } from './reaper.ts';
 import { describeAttachment, planRecovery } from './recovery.ts';
+import type { RecoveryPlan } from './recovery.ts';
 import { CniServer } from './server.ts';
 import { AttachmentStore } from './store.ts';
 import { TableCare } from './tablecare.ts';
@@ -49,6 +51,8 @@ export interface NetworkServiceOptions {
   readonly shimPath: string;
   /** Tests give another. */
   readonly kernel?: NetworkKernel;
+  /** Milliseconds between two looks for pods that have gone; tests give another. */
+  readonly reapEveryMs?: number;
 }
 
 interface Started {
@@ -80,6 +84,7 @@ class NetworkService implements Service {
   readonly #metrics;
   readonly #countQueued;
   readonly #countRepair;
+  readonly #countReaped;
   /** `table`: who replaces the table or changes elements that the records tell. */
   readonly #lock = new KeyedLock();
   #started: Started | undefined;
@@ -94,6 +99,7 @@ class NetworkService implements Service {
     });
     this.#countQueued = createQueueCounter(options.registry);
     this.#countRepair = createRepairCounter(options.registry);
+    this.#countReaped = createReapCounter(options.registry);
     createNodeGauge(options.registry, () => this.#started?.router.counts());
   }
 
@@ -111,7 +117,7 @@ class NetworkService implements Service {
       const store = new AttachmentStore(join(this.#config.runDir, 'attachments'));
       const uplink = (): Promise<Uplink> => lookAtUplink(host);
       const knownUplink = await uplink();
-      const held = await this.#recover(store, host, remover, knownUplink);
+      const { held, doubtful } = await this.#recover(store, host, remover, knownUplink);
       const { betweenNodes, mtu } = this.#config;
       const router: NodeRouter = new NodeRouter({
         kernel: this.#kernel,
@@ -169,12 +175,24 @@ class NetworkService implements Service {
         const nftables = this.#kernel.openNftables();
         sockets.push(nftables);
         const table = new TableCare(nftables, () => this.#prepareDatapath(ranges, store, host, () => router.ranges));
+        const reaper = new Reaper({
+          attachments: () => store.all(),
+          look: (path) => this.#kernel.namespaces.look(path),
+          links: () => host.links(),
+          release: (attachment) => attacher.release(attachment),
+          removeLinks: (key) => attacher.removeLinks(key),
+          spared: new Set(doubtful.map(({ alias }) => alias)),
+          count: this.#countReaped,
+          log,
+        });
         const cares = networkCares({
           config: this.#config,
           shimPath: this.#options.shimPath,
           sysctl: this.#kernel.sysctl,
           table,
           queue,
+          reaper,
+          reapEveryMs: this.#options.reapEveryMs ?? reapEveryMs,
         });
         const upkeep = new Upkeep(cares, this.#countRepair, log);
         await upkeep.start();
@@ -221,15 +239,15 @@ class NetworkService implements Service {
   }
 
   /**
-   * Undoes what was half done, removes what nobody owns, repairs what living attachments lack. Returns by attachment the
-   * addresses that are in use and of which no record tells.
+   * Undoes what was half done, removes what nobody owns, repairs what living attachments lack. Returns what no
+   * record tells: addresses that are in use, and links that stay.
    */
   async #recover(
     store: AttachmentStore,
     host: RouteSocket,
     remover: LinkRemover,
     uplink: Uplink,
-  ): Promise<ReadonlyMap<string, readonly string[]>> {
+  ): Promise<Pick<RecoveryPlan, 'held' | 'doubtful'>> {
     const { log } = this.#options;
     const unreadable = await store.load();
     for (const { file, reason } of unreadable)
@@ -262,7 +280,7 @@ class NetworkService implements Service {
     }
     for (const { name, alias } of plan.doubtful)
       log.error({ link: name, alias }, 'the record of this link cannot be read: it is left as it is until its DEL');
-    return plan.held;
+    return plan;
   }
 
   async #prepareDatapath(
