@@ -13,6 +13,8 @@ export interface CallParts {
   readonly attacher: Attacher;
   /** Why an ADD would fail now, or undefined. */
   readonly notReady: () => string | undefined;
+  /** Whether attached pods lack connections now. */
+  readonly podsAreCutOff: () => boolean;
   readonly metrics: NetworkMetrics;
   readonly log: Logger;
   readonly now: () => number;
@@ -54,7 +56,7 @@ function subject(variables: Readonly<Record<string, string>>): Record<string, st
 }
 
 /** Does the call; returns what goes to standard output. */
-async function perform({ attacher, notReady, now }: CallParts, request: CniRequest): Promise<string> {
+async function perform({ attacher, notReady, podsAreCutOff, now }: CallParts, request: CniRequest): Promise<string> {
   switch (request.command) {
     case 'ADD':
       if (request.loopback) {
@@ -78,7 +80,8 @@ async function perform({ attacher, notReady, now }: CallParts, request: CniReque
       return '';
     case 'STATUS': {
       const reason = notReady();
-      if (reason !== undefined) throw new CniError(cniCode.notAvailable, reason);
+      if (reason !== undefined)
+        throw new CniError(podsAreCutOff() ? cniCode.limitedConnectivity : cniCode.notAvailable, reason);
       return '';
     }
   }

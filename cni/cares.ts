@@ -1,7 +1,5 @@
 /** What the pod network looks after while it runs: everything it put on the node that somebody else can take away. */
-import type { Sysctl } from '../linux/sysctl.ts';
 import type { NetworkConfig } from './config.ts';
-import { forwarding } from './datapath.ts';
 import { installConflist, installExecutable } from './install.ts';
 import type { CallQueue } from './queue/callqueue.ts';
 import type { Reaper } from './reaper.ts';
@@ -11,7 +9,8 @@ import type { Care } from './upkeep.ts';
 export interface CareParts {
   readonly config: NetworkConfig;
   readonly shimPath: string;
-  readonly sysctl: Sysctl;
+  /** Makes the node forward what pods send; returns whether it did not. */
+  readonly keepForwarding: () => Promise<boolean>;
   readonly table: TableCare;
   readonly queue: CallQueue;
   readonly reaper: Reaper;
@@ -22,7 +21,7 @@ export interface CareParts {
 export function networkCares({
   config,
   shimPath,
-  sysctl,
+  keepForwarding,
   table,
   queue,
   reaper,
@@ -30,8 +29,8 @@ export function networkCares({
 }: CareParts): readonly Care[] {
   return [
     // Within a second of a foreign flush pods have their masquerade again, also when a look takes long.
-    { what: 'table', everyMs: 400, mend: () => table.mend() },
-    { what: 'forwarding', everyMs: 1_000, mend: () => keepForwarding(sysctl) },
+    { what: 'table', everyMs: 400, carriesPods: true, mend: () => table.mend() },
+    { what: 'forwarding', everyMs: 1_000, carriesPods: true, mend: keepForwarding },
     { what: 'conflist', everyMs: 1_000, mend: () => installConflist(config) },
     { what: 'executable', everyMs: 1_000, mend: () => installExecutable(shimPath, config.cniBinDir) },
     {
@@ -51,11 +50,4 @@ export function networkCares({
       },
     },
   ];
-}
-
-async function keepForwarding(sysctl: Sysctl): Promise<boolean> {
-  const off: string[] = [];
-  for (const name of forwarding) if ((await sysctl.read(name)) !== '1') off.push(name);
-  for (const name of off) await sysctl.set(name, '1');
-  return off.length > 0;
 }

@@ -91,22 +91,32 @@ export function planTable({ pods, masquerade, direct, nodes = [], ports = portMa
   };
 }
 
-/** Kernel parameters that must be 1 for the node to forward what pods send. */
-export const forwarding: readonly string[] = ['net.ipv4.ip_forward'];
-
 /** Makes the node forward and the table be as planned. */
 export async function applyDatapath(input: DatapathInput, nftables: Nftables, sysctl: Sysctl): Promise<void> {
-  for (const name of forwarding) await sysctl.set(name, '1');
-  if (input.pods.some((network) => network.includes(':'))) await forwardIpv6(input.uplinks6, sysctl);
+  await forwardIpv4(sysctl);
+  if (input.pods.some((network) => network.includes(':')))
+    await forwardIpv6(() => Promise.resolve(input.uplinks6), sysctl);
   await nftables.run([{ op: 'replace-table', table: planTable(input) }]);
 }
 
-async function forwardIpv6(uplinks: readonly string[], sysctl: Sysctl): Promise<void> {
-  if ((await sysctl.read('net.ipv6.conf.all.forwarding')) === '1') return;
+/** Makes the node forward IPv4; returns whether it did not. */
+export async function forwardIpv4(sysctl: Sysctl): Promise<boolean> {
+  return await setOne('net.ipv4.ip_forward', sysctl);
+}
+
+/** Makes the node forward IPv6; returns whether it did not. `uplinks` yields the links with a default route. */
+export async function forwardIpv6(uplinks: () => Promise<readonly string[]>, sysctl: Sysctl): Promise<boolean> {
+  if ((await sysctl.read('net.ipv6.conf.all.forwarding')) === '1') return false;
   // A node that forwards believes no router any more, unless told to (2): its own default route would expire.
-  for (const link of uplinks) {
+  for (const link of await uplinks()) {
     const name = `net/ipv6/conf/${link}/accept_ra`;
     if ((await sysctl.read(name)) === '1') await sysctl.set(name, '2');
   }
-  await sysctl.set('net.ipv6.conf.all.forwarding', '1');
+  return await setOne('net.ipv6.conf.all.forwarding', sysctl);
+}
+
+async function setOne(name: string, sysctl: Sysctl): Promise<boolean> {
+  if ((await sysctl.read(name)) === '1') return false;
+  await sysctl.set(name, '1');
+  return true;
 }

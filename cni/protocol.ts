@@ -54,6 +54,8 @@ export const cniCode = {
   invalidNamespace: 8,
   tryAgainLater: 11,
   notAvailable: 50,
+  /** Neither can new pods be attached nor do those there have all of their network (STATUS). */
+  limitedConnectivity: 51,
   /** First of the codes that are the plugin's own: the attachment is not as it should be (CHECK). */
   attachmentBroken: 100,
   internal: 999,

@@ -591,3 +591,15 @@ test('an address comes back when the namespace and the link of its pod have gone
   await vi.waitUntil(async () => (await records()).length === 0, { timeout: 20_000, interval: 10 });
   await vi.waitUntil(async () => (await call('ADD', 'b')).exit === 0, { timeout: 20_000, interval: 10 });
 });
+
+test('STATUS tells a table that cannot be made from a pool that is used up', async () => {
+  await start({ podCIDR: '10.1.0.0/30' });
+  network.addNamespace('/run/netns/a');
+  await call('ADD', 'a');
+  expect((await call('STATUS', '')).result.code).toBe(50);
+  vi.spyOn(nftables, 'generation').mockRejectedValue(new Error('nf_tables is gone'));
+  await vi.waitUntil(async () => (await call('STATUS', '')).result.code === 51, { timeout: 20_000, interval: 50 });
+  expect((await call('STATUS', '')).result.msg).toContain('table is broken and cannot be restored: nf_tables is gone');
+  vi.restoreAllMocks();
+  await vi.waitUntil(async () => (await call('STATUS', '')).result.code === 50, { timeout: 20_000, interval: 50 });
+}, 60_000);

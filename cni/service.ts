@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
+import { familyOf } from '../linux/ipaddress.ts';
 import type { Family } from '../linux/ipaddress.ts';
 import type { Nftables } from '../linux/nftables/nftables.ts';
 import type { RouteSocket } from '../linux/rtnetlink/rtnetlink.ts';
@@ -11,7 +12,7 @@ import { Attacher } from './attacher.ts';
 import { createHandler } from './calls.ts';
 import { networkCares } from './cares.ts';
 import type { NetworkConfig } from './config.ts';
-import { applyDatapath } from './datapath.ts';
+import { applyDatapath, forwardIpv4, forwardIpv6 } from './datapath.ts';
 import { parseSpan } from './exclusions.ts';
 import { HostPorts, portMaps } from './hostports.ts';
 import { installConflist, installExecutable, preferredConfigurations, socketPath } from './install.ts';
@@ -148,7 +149,14 @@ class NetworkService implements Service {
         log,
         now: Date.now,
       });
-      const calls = { attacher, notReady: () => this.notReady(), metrics: this.#metrics, log, now: Date.now };
+      const calls = {
+        attacher,
+        notReady: () => this.notReady(),
+        podsAreCutOff: () => this.#started?.upkeep.podsAreCutOff() ?? false,
+        metrics: this.#metrics,
+        log,
+        now: Date.now,
+      };
       const queue = new CallQueue(
         this.#config.runDir,
         // A queued GC speaks of what was attached when it was queued.
@@ -188,7 +196,12 @@ class NetworkService implements Service {
         const cares = networkCares({
           config: this.#config,
           shimPath: this.#options.shimPath,
-          sysctl: this.#kernel.sysctl,
+          keepForwarding: async () => {
+            const { sysctl } = this.#kernel;
+            const repaired = await forwardIpv4(sysctl);
+            const hasIpv6 = pool.families.includes(6) || store.all().some(({ addresses }) => addresses.some(isIpv6));
+            return (hasIpv6 && (await forwardIpv6(() => defaultLinks6(host), sysctl))) || repaired;
+          },
           table,
           queue,
           reaper,
@@ -322,6 +335,10 @@ async function lookAtUplink(host: RouteSocket): Promise<Uplink> {
   const four = uplinkOf(links, await host.addresses(4), await host.routes(4));
   const { address } = uplinkOf(links, await host.addresses(6), await host.routes(6));
   return { ...four, ...(address === undefined ? {} : { address6: address }) };
+}
+
+function isIpv6(address: string): boolean {
+  return familyOf(address) === 6;
 }
 
 /** Names of the links with a default route of IPv6. */

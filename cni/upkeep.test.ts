@@ -61,3 +61,14 @@ test('one look at a time, and none after the end', async () => {
   await vi.advanceTimersByTimeAsync(1_000);
   expect(looks).toBe(2);
 });
+
+test.each([
+  [true, true],
+  [false, false],
+])('when what is broken carries pods (%s), they are cut off: %s', async (carriesPods, cutOff) => {
+  const broken = { what: 'thing', everyMs: 100, carriesPods, mend: () => Promise.reject(new Error('refused')) };
+  const well = { what: 'other', everyMs: 100, carriesPods: true, mend: () => Promise.resolve(false) };
+  upkeep = new Upkeep([broken, well], () => undefined, pino({ level: 'silent' }));
+  await upkeep.start();
+  expect(upkeep.podsAreCutOff()).toBe(cutOff);
+});

@@ -12,6 +12,8 @@ export interface Care {
   readonly what: string;
   /** Milliseconds between two looks. */
   readonly everyMs: number;
+  /** Whether pods that are attached lose connections without it. */
+  readonly carriesPods?: boolean;
   /** Looks, and repairs what is amiss; returns whether it had to. Throws when it cannot: then pods are not served well. */
   mend(): Promise<boolean>;
 }
@@ -38,9 +40,11 @@ export class Upkeep {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #looking = new Set<Promise<void>>();
   readonly #reasons = new Map<string, string>();
+  readonly #carrying: ReadonlySet<string>;
 
   constructor(cares: readonly Care[], count: RepairCounter, log: Logger) {
     this.#cares = cares;
+    this.#carrying = new Set(cares.filter(({ carriesPods }) => carriesPods).map(({ what }) => what));
     this.#count = count;
     this.#log = log;
   }
@@ -72,6 +76,11 @@ export class Upkeep {
   /** What is broken and could not be repaired, or undefined. */
   notReady(): string | undefined {
     return this.#reasons.size === 0 ? undefined : [...this.#reasons.values()].join('; ');
+  }
+
+  /** Whether something is broken that attached pods need. */
+  podsAreCutOff(): boolean {
+    return [...this.#reasons.keys()].some((what) => this.#carrying.has(what));
   }
 
   async #look(care: Care): Promise<void> {

@@ -113,3 +113,14 @@ test('STATUS tells what is broken and cannot be restored, and is well again afte
   rmSync(node.config.cniConfDir);
   await vi.waitUntil(async () => (await status()) === '', { timeout: 5_000, interval: 50 });
 });
+
+test('IPv6 forwarding comes back, too, and is counted', async () => {
+  const node = new TestNode(shim, ['10.244.7.0/24', 'fd00:7::/64']);
+  nodes.push(node);
+  await node.startAgent();
+  const sysctl = (...args: readonly string[]): string =>
+    execFileSync('ip', ['netns', 'exec', node.name('node'), 'sysctl', ...args], { encoding: 'utf8' }).trim();
+  sysctl('-qw', 'net.ipv6.conf.all.forwarding=0');
+  await vi.waitUntil(() => sysctl('-n', 'net.ipv6.conf.all.forwarding') === '1', { timeout: 20_000, interval: 20 });
+  expect(await node.stopAgent()).toContain('berth_cni_repairs_total{what="forwarding"} 1');
+});
