@@ -8,6 +8,7 @@ import { watchEventLoop } from './eventloop.ts';
 import type { ServiceState } from './health.ts';
 import { Inspection } from './inspection.ts';
 import { registerServiceMetrics } from './metrics.ts';
+import type { NetworkCondition } from './networkcondition.ts';
 import type { AgentSettings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -16,6 +17,8 @@ export interface DaemonParts {
   readonly services: readonly Service[];
   readonly registry: Registry;
   readonly log: Logger;
+  /** Tells the API server about the service `network`; `notReady` says how it is. */
+  readonly createNetworkCondition?: ((notReady: () => string | undefined) => NetworkCondition) | undefined;
 }
 
 export class Daemon {
@@ -23,6 +26,7 @@ export class Daemon {
   readonly #supervisors: readonly Supervisor[];
   readonly #endpoint: Endpoint;
   readonly #inspection: Inspection;
+  readonly #condition: NetworkCondition | undefined;
   #stopping = false;
   #endWatch: () => void = () => undefined;
 
@@ -37,6 +41,8 @@ export class Daemon {
       metricsType: registry.contentType,
     };
     this.#endpoint = new Endpoint(settings.port, sources, log);
+    const network = this.#supervisors.find(({ name }) => name === 'network');
+    if (network !== undefined) this.#condition = parts.createNetworkCondition?.(() => network.notReady());
     const views = Object.assign({}, ...services.map((service) => service.views ?? {})) as Views;
     this.#inspection = new Inspection(settings.socket, views, log);
   }
@@ -47,6 +53,7 @@ export class Daemon {
     this.#endpoint.start();
     this.#inspection.start();
     for (const supervisor of this.#supervisors) supervisor.start();
+    this.#condition?.start();
   }
 
   states(): readonly ServiceState[] {
@@ -61,6 +68,8 @@ export class Daemon {
   async stop(): Promise<boolean> {
     this.#stopping = true;
     const { settings, log } = this.#parts;
+    // Before the network stops: that an agent ends is no loss of the network.
+    await this.#condition?.stop();
     const deadline = AbortSignal.timeout(settings.stopSeconds * 1_000);
     const inTime = await Promise.all(
       this.#supervisors.map(async (each) => {

@@ -10,10 +10,12 @@ import { BerthError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
 import { inClusterAccess, kubeconfigAccess } from './kubernetes/access.ts';
+import type { ReadAccess } from './kubernetes/access.ts';
 import { createApiClient } from './kubernetes/client.ts';
 import { follow } from './kubernetes/follow.ts';
 import { nodeCollection } from './kubernetes/nodes.ts';
 import { readPodRanges } from './kubernetes/podranges.ts';
+import { NetworkCondition } from './networkcondition.ts';
 import type { NodeConfig } from './nodeconfig.ts';
 import { version } from './version.ts';
 
@@ -34,7 +36,7 @@ export function createServices(config: NodeConfig, surroundings: Surroundings): 
     if (name === '') throw new BerthError('CONFIG_INVALID', 'agent.nodeName is missing, and NODE_NAME is not set');
     return name;
   };
-  const access = agent.kubeconfig === undefined ? inClusterAccess(env) : kubeconfigAccess(agent.kubeconfig);
+  const access = accessOf(agent.kubeconfig, env);
   const nodes = (): NodeSource => ({
     name: nodeName(),
     follow: (changed, signal) => follow(nodeCollection, { readAccess: access, log: logOf('network') }, changed, signal),
@@ -65,6 +67,21 @@ export function createServices(config: NodeConfig, surroundings: Surroundings): 
           }),
         ]),
   ];
+}
+
+/** Makes what tells the API server about the pod network; undefined where nobody says which Node this is. */
+export function networkConditionOf(
+  { agent }: NodeConfig,
+  { env, log }: Pick<Surroundings, 'env' | 'log'>,
+): ((notReady: () => string | undefined) => NetworkCondition) | undefined {
+  const nodeName = agent.nodeName ?? env['NODE_NAME'] ?? '';
+  if (nodeName === '') return undefined;
+  const client = createApiClient(accessOf(agent.kubeconfig, env));
+  return (notReady) => new NetworkCondition({ client, nodeName, notReady, log: log.child({ component: 'network' }) });
+}
+
+function accessOf(kubeconfig: string | undefined, env: Surroundings['env']): ReadAccess {
+  return kubeconfig === undefined ? inClusterAccess(env) : kubeconfigAccess(kubeconfig);
 }
 
 /** The built CNI executable: beside the bundle, or in dist/ when the agent runs from source. */

@@ -3,7 +3,7 @@ import { createLogger } from '../../kit/log.ts';
 import { Daemon } from '../daemon.ts';
 import { exitOnSignals, exitOnUncaught } from '../lifecycle.ts';
 import { createRegistry } from '../metrics.ts';
-import { createServices } from '../services.ts';
+import { createServices, networkConditionOf } from '../services.ts';
 import { version } from '../version.ts';
 import { readNodeConfig } from './readnodeconfig.ts';
 
@@ -14,8 +14,10 @@ export async function run(file: string): Promise<number> {
   const log = createLogger(config.agent.logLevel);
   exitOnUncaught(log);
   const registry = createRegistry();
-  const services = createServices(config, { log, registry, env: process.env });
-  const daemon = new Daemon({ settings: config.agent, services, registry, log });
+  const surroundings = { log, registry, env: process.env };
+  const services = createServices(config, surroundings);
+  const createNetworkCondition = networkConditionOf(config, surroundings);
+  const daemon = new Daemon({ settings: config.agent, services, registry, log, createNetworkCondition });
   exitOnSignals(log, () => daemon.stop());
   const names = services.map(({ name }) => name);
   log.info({ event: 'agent.starting', version, node: process.versions.node, services: names }, 'berth starts');

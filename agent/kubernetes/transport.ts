@@ -1,4 +1,4 @@
-/** One GET to the Kubernetes API over Node's own http and https, and what an answer that is not 200 means. */
+/** One request to the Kubernetes API over Node's own http and https, and what an answer that is not 200 means. */
 import { Agent as HttpAgent, request as requestHttp } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
@@ -48,16 +48,34 @@ export interface GetOptions {
   readonly probeAfter?: number;
 }
 
-/**
- * Sends a GET and resolves with the head of the answer. Credentials are read for each request, because tokens and
- * certificates are rotated on disk. Throws UNAVAILABLE when nothing answers, and what `readAccess` throws.
- */
+/** Sends a GET and resolves with the head of the answer. Throws UNAVAILABLE when nothing answers, and what `readAccess` throws. */
 export async function sendGet(readAccess: ReadAccess, path: string, options: GetOptions): Promise<ApiResponse> {
+  return await send(readAccess, 'GET', path, options);
+}
+
+/** The same with a strategic merge patch, which has lists of conditions merged by their type. */
+export async function sendPatch(
+  readAccess: ReadAccess,
+  path: string,
+  patch: object,
+  options: GetOptions,
+): Promise<ApiResponse> {
+  return await send(readAccess, 'PATCH', path, options, JSON.stringify(patch));
+}
+
+// Credentials are read for each request, because tokens and certificates are rotated on disk.
+async function send(
+  readAccess: ReadAccess,
+  method: string,
+  path: string,
+  options: GetOptions,
+  content?: string,
+): Promise<ApiResponse> {
   const access = await readAccess();
   const url = new URL(path, access.server);
   const plain = url.protocol === 'http:';
   const request: RequestOptions = {
-    method: 'GET',
+    method,
     agent: (plain ? options.connection?.http : options.connection?.https) ?? false,
     ca: access.ca,
     cert: access.cert,
@@ -65,6 +83,7 @@ export async function sendGet(readAccess: ReadAccess, path: string, options: Get
     headers: {
       accept: 'application/json',
       'user-agent': 'berth',
+      ...(content === undefined ? {} : { 'content-type': 'application/strategic-merge-patch+json' }),
       ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
     },
     signal: options.signal,
@@ -77,14 +96,14 @@ export async function sendGet(readAccess: ReadAccess, path: string, options: Get
       sent.once('response', resolve);
       // Stays: a connection may also break after the head.
       sent.on('error', reject);
-      sent.end();
+      sent.end(content);
     });
     const seconds = Number(body.headers['retry-after'] ?? 0);
     return {
       status: body.statusCode ?? 0,
       retryAfter: Number.isFinite(seconds) ? seconds * 1_000 : 0,
       body,
-      what: `GET ${url.host}${url.pathname}`,
+      what: `${method} ${url.host}${url.pathname}`,
     };
   } catch (error) {
     throw unreachable(url.host, error);

@@ -87,6 +87,13 @@ beforeAll(async () => {
   for (const name of ['web-1', 'web-2', 'web-3', 'asker']) await scene.ready(name);
 });
 
+test('every Node says that it has a network', async () => {
+  const path = '{.items[*].status.conditions[?(@.type=="NetworkUnavailable")].status}';
+  await eventually('the condition of three Nodes', 30, async () =>
+    (await kubectl(cluster, ['get', 'nodes', '-o', `jsonpath=${path}`])) === 'False False False' ? true : undefined,
+  );
+});
+
 describe('a pod', () => {
   test.each([
     ['of its own node', 'web-1'],
