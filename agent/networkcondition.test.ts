@@ -2,10 +2,33 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { createLogger } from '../kit/log.ts';
 import { NetworkCondition } from './networkcondition.ts';
 
-interface Written {
-  readonly path: string;
+interface Condition {
+  readonly type: string;
   readonly status: string;
   readonly message: string;
+  readonly lastTransitionTime: string;
+}
+
+/** A Node of the API, as far as its conditions go. */
+class Node {
+  conditions: Condition[] = [];
+  away = false;
+  refused = 0;
+  patches = 0;
+
+  get(path: string): Promise<object> {
+    if (path !== '/api/v1/nodes/node%2F1') throw new Error(path);
+    if (!this.away) return Promise.resolve({ status: { conditions: this.conditions } });
+    this.refused++;
+    return Promise.reject(new Error('the API is away'));
+  }
+
+  patch(path: string, patch: object): Promise<object> {
+    if (path !== '/api/v1/nodes/node%2F1/status') throw new Error(path);
+    this.patches++;
+    this.conditions = (patch as { status: { conditions: Condition[] } }).status.conditions;
+    return Promise.resolve({});
+  }
 }
 
 const running: NetworkCondition[] = [];
@@ -13,68 +36,91 @@ afterEach(async () => {
   for (const condition of running.splice(0)) await condition.stop();
 });
 
-function start(
-  notReady: () => string | undefined,
-  patienceMs = 0,
-): { written: Written[]; refuse: (on: boolean) => void } {
-  const written: Written[] = [];
-  let refused = false;
+function start(node: Node, notReady: () => string | undefined, patienceMs = 0, recheckMs = 60_000): NetworkCondition {
   const condition = new NetworkCondition({
     client: {
-      patch: (path, patch) => {
-        if (refused) return Promise.reject(new Error('the API is away'));
-        const { status } = patch as { status: { conditions: { type: string; status: string; message: string }[] } };
-        const [first] = status.conditions;
-        if (first?.type === 'NetworkUnavailable') written.push({ path, status: first.status, message: first.message });
-        return Promise.resolve({});
-      },
+      get: (path) => node.get(path) as Promise<Record<string, unknown>>,
+      patch: (path, patch) => node.patch(path, patch) as Promise<Record<string, unknown>>,
     },
     nodeName: 'node/1',
     notReady,
     log: createLogger('error'),
     everyMs: 5,
     patienceMs,
+    recheckMs,
   });
   condition.start();
   running.push(condition);
-  return {
-    written,
-    refuse: (on) => {
-      refused = on;
-    },
-  };
+  return condition;
 }
 
-test('it is written when something changes, and not again', async () => {
+async function says(node: Node, status: string): Promise<Condition> {
+  return await vi.waitUntil(() => node.conditions.find((condition) => condition.status === status), {
+    timeout: 20_000,
+    interval: 5,
+  });
+}
+
+test('it is written when something changes, and an agent that starts anew finds it said', async () => {
+  const node = new Node();
   let reason: string | undefined;
-  const { written } = start(() => reason);
-  await vi.waitUntil(() => written.length === 1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(written).toEqual([
-    { path: '/api/v1/nodes/node%2F1/status', status: 'False', message: 'Berth serves the pod network' },
-  ]);
+  const first = start(node, () => reason);
+  expect(await says(node, 'False')).toMatchObject({
+    type: 'NetworkUnavailable',
+    message: 'Berth serves the pod network',
+  });
   reason = 'the pool is used up';
-  await vi.waitUntil(() => written.length === 2);
-  expect(written[1]).toMatchObject({ status: 'True', message: 'the pool is used up' });
+  expect(await says(node, 'True')).toMatchObject({ message: 'the pool is used up' });
   reason = undefined;
-  await vi.waitUntil(() => written.length === 3);
-  expect(written[2]?.status).toBe('False');
+  await says(node, 'False');
+  expect(node.patches).toBe(3);
+  await first.stop();
+  let looks = 0;
+  start(node, () => {
+    looks++;
+    return undefined;
+  });
+  await vi.waitUntil(() => looks > 5, { timeout: 20_000 });
+  expect(node.patches).toBe(3);
+});
+
+test('another reason for the same keeps the time since when it has been so', async () => {
+  const node = new Node();
+  let reason = 'one thing';
+  start(node, () => reason);
+  const { lastTransitionTime } = await says(node, 'True');
+  reason = 'another thing';
+  await vi.waitUntil(() => node.conditions[0]?.message === 'another thing', { timeout: 20_000 });
+  expect(node.conditions[0]?.lastTransitionTime).toBe(lastTransitionTime);
 });
 
 test('an agent that is just starting says nothing', async () => {
+  const node = new Node();
   let reason: string | undefined = 'is starting';
-  const { written } = start(() => reason, 60_000);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(written).toEqual([]);
+  let looks = 0;
+  start(
+    node,
+    () => {
+      looks++;
+      return reason;
+    },
+    60_000,
+  );
+  await vi.waitUntil(() => looks > 5, { timeout: 20_000 });
+  expect(node.patches).toBe(0);
   reason = undefined;
-  await vi.waitUntil(() => written.length === 1);
-  expect(written[0]?.status).toBe('False');
+  await says(node, 'False');
 });
 
-test('what could not be written is written when the API is back', async () => {
-  const { written, refuse } = start(() => undefined);
-  refuse(true);
-  await vi.waitUntil(() => written.length <= 1);
-  refuse(false);
-  await vi.waitUntil(() => written.length === 1);
+test('what could not be written is written when the API is back, and again on a Node that was made anew', async () => {
+  const node = new Node();
+  node.away = true;
+  start(node, () => undefined, 0, 0);
+  await vi.waitUntil(() => node.refused > 2, { timeout: 20_000 });
+  expect(node.patches).toBe(0);
+  node.away = false;
+  await says(node, 'False');
+  node.conditions = [];
+  await says(node, 'False');
+  expect(node.patches).toBe(2);
 });

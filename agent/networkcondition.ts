@@ -6,9 +6,10 @@ import { pause } from '../kit/backoff.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import type { ApiClient } from './kubernetes/client.ts';
+import type { ApiObject } from './kubernetes/transport.ts';
 
 export interface NetworkConditionParts {
-  readonly client: Pick<ApiClient, 'patch'>;
+  readonly client: Pick<ApiClient, 'get' | 'patch'>;
   readonly nodeName: string;
   /** Why the pod network does not serve, or undefined. */
   readonly notReady: () => string | undefined;
@@ -17,6 +18,8 @@ export interface NetworkConditionParts {
   readonly everyMs?: number;
   /** Milliseconds without network before it is said: an agent that starts takes a moment, and nothing is wrong. */
   readonly patienceMs?: number;
+  /** Milliseconds after which the Node is read again: it may have been deleted and registered anew. */
+  readonly recheckMs?: number;
 }
 
 interface Condition {
@@ -25,6 +28,7 @@ interface Condition {
   readonly message: string;
 }
 
+const conditionType = 'NetworkUnavailable';
 const well: Condition = { status: 'False', reason: 'BerthNetworkReady', message: 'Berth serves the pod network' };
 
 export class NetworkCondition {
@@ -32,6 +36,7 @@ export class NetworkCondition {
   readonly #end = new AbortController();
   #loop: Promise<void> = Promise.resolve();
   #written = '';
+  #checked = -Infinity;
   #failure = '';
 
   constructor(parts: NetworkConditionParts) {
@@ -62,19 +67,27 @@ export class NetworkCondition {
     }
   }
 
-  /** Only when something changes: a Node is a large object that many watch. */
+  /** Writes only what the Node does not say already: it is a large object that many watch. */
   async #write(condition: Condition): Promise<void> {
     const text = JSON.stringify(condition);
-    if (text === this.#written) return;
-    const { client, nodeName, log } = this.#parts;
-    const now = new Date().toISOString();
-    const full = { type: 'NetworkUnavailable', ...condition, lastHeartbeatTime: now, lastTransitionTime: now };
+    const { client, nodeName, log, recheckMs = 300_000 } = this.#parts;
+    if (text === this.#written && performance.now() - this.#checked < recheckMs) return;
+    const { signal } = this.#end;
+    const path = `/api/v1/nodes/${encodeURIComponent(nodeName)}`;
     try {
-      const path = `/api/v1/nodes/${encodeURIComponent(nodeName)}/status`;
-      await client.patch(path, { status: { conditions: [full] } }, this.#end.signal);
+      const present = presentCondition(await client.get(path, signal));
+      const { status, reason, message } = present ?? {};
+      if (JSON.stringify({ status, reason, message }) !== text) {
+        const now = new Date().toISOString();
+        // The time since when it has been so.
+        const lastTransitionTime = (status === condition.status ? present?.['lastTransitionTime'] : undefined) ?? now;
+        const full = { type: conditionType, ...condition, lastHeartbeatTime: now, lastTransitionTime };
+        await client.patch(`${path}/status`, { status: { conditions: [full] } }, signal);
+        log.info({ event: 'network.condition', ...condition }, 'the Node says whether pods have a network');
+      }
       this.#written = text;
+      this.#checked = performance.now();
       this.#failure = '';
-      log.info({ event: 'network.condition', ...condition }, 'the Node says whether pods have a network');
     } catch (error) {
       // The next look tries again.
       if (this.#end.signal.aborted) return;
@@ -83,4 +96,12 @@ export class NetworkCondition {
       this.#failure = why;
     }
   }
+}
+
+/** What the Node says now. */
+function presentCondition(node: ApiObject): ApiObject | undefined {
+  const { conditions } = (node['status'] ?? {}) as { readonly conditions?: unknown };
+  return (Array.isArray(conditions) ? (conditions as readonly ApiObject[]) : []).find(
+    (condition) => condition['type'] === conditionType,
+  );
 }

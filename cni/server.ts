@@ -16,7 +16,7 @@ export interface Reply {
 
 export type Handler = (variables: Readonly<Record<string, string>>, stdin: Uint8Array) => Promise<Reply>;
 
-/** A caller that has not sent its request by then is cut off, milliseconds. */
+/** A caller that has not sent its request, or not taken its answer, by then is cut off, milliseconds. */
 const requestTimeout = 10_000;
 // Far above what a runtime starts at once; below the default limit of open files.
 const mostConnections = 512;
@@ -95,7 +95,11 @@ export class CniServer {
 
   #accept(socket: Socket): void {
     const reader = new FrameReader();
-    socket.setTimeout(requestTimeout, () => socket.destroy());
+    // From the beginning and not from the last byte: whoever sends one now and then would stay for ever.
+    let deadline = setTimeout(() => socket.destroy(), requestTimeout);
+    socket.on('close', () => {
+      clearTimeout(deadline);
+    });
     // A runtime that gives up kills its executable. What was begun is finished all the same: its DEL comes later.
     socket.on('error', () => socket.destroy());
     socket.on('end', () => socket.destroy());
@@ -108,9 +112,10 @@ export class CniServer {
         return;
       }
       if (frame === undefined) return;
-      socket.setTimeout(0);
+      clearTimeout(deadline);
       socket.removeAllListeners('data');
       const work = this.#reply(frame.header, frame.body).then((reply) => {
+        if (!socket.destroyed) deadline = setTimeout(() => socket.destroy(), requestTimeout);
         this.#answer(socket, reply);
       });
       this.#running.add(work);

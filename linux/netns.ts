@@ -1,5 +1,5 @@
 /** Network namespaces: opening one named by a path, telling it apart from our own, and opening sockets inside it. */
-import { closeSync, existsSync, fstatSync, openSync, statSync, statfsSync } from 'node:fs';
+import { constants, closeSync, existsSync, fstatSync, openSync, statSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import koffi from 'koffi';
 import { BerthError, errnoOf } from '../kit/errors.ts';
@@ -71,10 +71,14 @@ function open(path: string): NetworkNamespace {
 
 function openFile(path: string): number {
   try {
-    return openSync(path, 'r');
+    // Without waiting: a pipe that nobody writes to would hold up the whole process.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR')
+    const code = errnoOf(error) ?? '';
+    if (['ENOENT', 'ENOTDIR'].includes(code))
       throw new BerthError('NOT_FOUND', `there is no network namespace at ${path}`, { cause: error });
+    if (['ENXIO', 'ELOOP', 'EACCES', 'ENAMETOOLONG', 'ENODEV'].includes(code))
+      throw new BerthError('INVALID_ARGUMENT', `${path} is no network namespace (${code})`, { cause: error });
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -383,6 +384,8 @@ describe('what is refused', () => {
     ['an interface name of 16 bytes', 'ADD', { CNI_IFNAME: 'x'.repeat(16) }, {}, 4],
     ['no namespace', 'ADD', { CNI_NETNS: '' }, {}, 4],
     ['a namespace that is not there', 'ADD', { CNI_NETNS: '/run/netns/not-there' }, {}, 4],
+    ['a namespace that is a folder', 'ADD', { CNI_NETNS: '/etc' }, {}, 4],
+    ['a namespace that is a device', 'ADD', { CNI_NETNS: '/dev/zero' }, {}, 4],
     ['a namespace that is a file', 'ADD', { CNI_NETNS: '/etc/passwd' }, {}, 4],
     ['a namespace of another kind', 'ADD', { CNI_NETNS: '/proc/self/ns/mnt' }, {}, 4],
     ["the node's own namespace", 'ADD', { CNI_NETNS: '/proc/self/ns/net' }, {}, 8],
@@ -449,6 +452,15 @@ describe('CHECK and GC', () => {
     expect((await node.cni('GC', {}, { 'cni.dev/attachments': [] })).exit).toBe(0);
     expectNothingLeft(node);
   });
+});
+
+test('a pipe, a socket or a circle of links for a namespace is refused, and the agent goes on', async () => {
+  const node = await start();
+  execFileSync('mkfifo', [join(node.folder, 'pipe')]);
+  symlinkSync('circle', join(node.folder, 'circle'));
+  for (const path of [join(node.folder, 'pipe'), join(node.folder, 'circle'), join(node.config.runDir, 'cni.sock')])
+    expect(codeOf(await node.cni('ADD', { ...node.variables('one'), CNI_NETNS: path })), path).toBe(4);
+  expect(await node.cni('STATUS', {})).toEqual({ exit: 0, stdout: '' });
 });
 
 describe('an agent killed', () => {
