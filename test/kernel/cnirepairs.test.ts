@@ -29,7 +29,7 @@ async function start(): Promise<TestNode> {
 }
 
 async function soon(what: () => boolean): Promise<void> {
-  await vi.waitUntil(what, { timeout: 5_000, interval: 20 });
+  await vi.waitUntil(what, { timeout: 20_000, interval: 20 });
 }
 
 test.each([
@@ -77,14 +77,23 @@ test('forwarding, the configuration list and the executable come back, and are c
     execFileSync('ip', ['netns', 'exec', node.name('node'), 'sysctl', '-n', 'net.ipv4.ip_forward'], {
       encoding: 'utf8',
     }).trim() === '1';
+  // The log tells that a repair is over: the file is there before that, and a look that is disturbed is not counted.
+  const restored = async (times: number): Promise<void> => {
+    const said = (): number =>
+      node.agentLog.split('\n').filter((line) => line.includes('"conflist"') && line.includes('restored')).length;
+    await soon(() => said() >= times);
+  };
   await soon(() => existsSync(conflist) && existsSync(executable) && forwards());
+  await restored(1);
   expect(readFileSync(conflist, 'utf8')).toBe(text);
   expect(statSync(executable).mode & 0o777).toBe(0o755);
   writeFileSync(conflist, '{"broken":');
   await soon(() => readFileSync(conflist, 'utf8') === text);
+  await restored(2);
   // In one step: the agent may put its file back while a folder is being emptied.
   renameSync(node.config.cniConfDir, `${node.config.cniConfDir}.gone`);
   await soon(() => existsSync(conflist));
+  await restored(3);
   expect(await node.cni('STATUS', {})).toEqual({ exit: 0, stdout: '' });
   const metrics = await node.stopAgent();
   expect(metrics).toContain('berth_cni_repairs_total{what="conflist"} 3');
@@ -108,10 +117,10 @@ test('STATUS tells what is broken and cannot be restored, and is well again afte
     }
   });
   const status = async (): Promise<string> => (await node.cni('STATUS', {})).stdout;
-  await vi.waitUntil(async () => (await status()).includes('conflist is broken'), { timeout: 5_000, interval: 50 });
+  await vi.waitUntil(async () => (await status()).includes('conflist is broken'), { timeout: 20_000, interval: 50 });
   expect((JSON.parse(await status()) as { code: number }).code).toBe(50);
   rmSync(node.config.cniConfDir);
-  await vi.waitUntil(async () => (await status()) === '', { timeout: 5_000, interval: 50 });
+  await vi.waitUntil(async () => (await status()) === '', { timeout: 20_000, interval: 50 });
 });
 
 test('IPv6 forwarding comes back, too, and is counted', async () => {
