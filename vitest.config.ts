@@ -27,7 +27,7 @@ export default defineConfig({
         },
       },
       {
-        // One cluster serves the whole run, so its files run one after another in the order of their names.
+        // One cluster serves the whole run, so its files run one after another, in no order to rely on.
         test: {
           name: 'cluster',
           globalSetup: ['test/cluster/setup.ts'],
