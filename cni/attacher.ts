@@ -265,12 +265,12 @@ export class Attacher {
       await this.#withFreed(() => {
         this.#parts.ports.claim(attachment);
       });
-      await this.#parts.store.put(attachment);
+      this.#parts.store.put(attachment);
       await this.#applyHost(attachment, namespace);
       this.#openToIpv6(attachment, namespace);
       await this.#inSandbox(namespace, sandboxRequests(attachment));
       await this.#parts.ports.open(attachment);
-      await this.#parts.store.put({ ...attachment, state: 'active' });
+      this.#parts.store.put({ ...attachment, state: 'active' });
     } catch (error) {
       await this.#undo(attachment);
       throw explain(error, attachment);
@@ -330,12 +330,12 @@ export class Attacher {
     onUnreachable: () => void = () => undefined,
   ): Promise<void> {
     const { store, host, ports } = this.#parts;
-    await store.put({ ...attachment, state: 'releasing' });
+    store.put({ ...attachment, state: 'releasing' });
     await host.apply(releaseRequests(attachment));
     await ports.close(attachment);
     onUnreachable();
     await this.#removeLinksOf(attachment, attachment.limits?.egress !== undefined);
-    await store.remove(attachment);
+    store.remove(attachment);
     ports.release(attachment);
     this.#parts.pool.release(attachment.addresses.filter((address) => !kept.includes(address)));
     this.#parts.pool.releaseHeld(keyText(attachment));
@@ -344,7 +344,7 @@ export class Attacher {
   /** Of one that nobody knows, or whose record cannot be read, there may be links and a file. */
   async #detachUnknown(key: AttachmentKey): Promise<void> {
     await this.#removeLinksOf(key, true);
-    await this.#parts.store.remove(key);
+    this.#parts.store.remove(key);
     this.#parts.pool.releaseHeld(keyText(key));
   }
 

@@ -284,7 +284,7 @@ class NetworkService implements Service {
         log.info({ attachment: describeAttachment(attachment), reason }, 'releasing an attachment');
         await host.apply(releaseRequests(attachment));
         await Promise.all(links.map(({ index }) => remover.remove(index)));
-        await store.remove(attachment);
+        store.remove(attachment);
       }),
     ]);
     for (const request of plan.repairs) {

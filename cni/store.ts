@@ -1,8 +1,9 @@
 /** The attachments of this boot: a map in memory, and one file each on tmpfs, replaced atomically (design decision 7). */
+import { rmSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
+import { replaceFile, temporaryPrefix } from '../kit/durablefile.ts';
 import { messageOf } from '../kit/errors.ts';
 import { attachmentSchema, keyText, newestFormat, recordName } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
@@ -65,14 +66,14 @@ export class AttachmentStore {
   }
 
   /** Writes the record, then remembers it: what is in memory has been written. */
-  async put(attachment: Attachment): Promise<void> {
+  put(attachment: Attachment): void {
     // No fsync: a reboot takes the file, the link and the pod together.
-    await writeFileAtomic(join(this.#folder, recordName(attachment)), JSON.stringify(attachment), { sync: false });
+    replaceFile(join(this.#folder, recordName(attachment)), JSON.stringify(attachment));
     this.#attachments.set(keyText(attachment), attachment);
   }
 
-  async remove(key: AttachmentKey): Promise<void> {
-    await rm(join(this.#folder, recordName(key)), { force: true });
+  remove(key: AttachmentKey): void {
+    rmSync(join(this.#folder, recordName(key)), { force: true });
     this.#attachments.delete(keyText(key));
   }
 }

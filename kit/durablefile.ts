@@ -1,5 +1,6 @@
 /** Writing a file so that a reader sees the old or the new content, never a part; with `sync` also after a power loss. */
 import { randomBytes } from 'node:crypto';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -20,7 +21,7 @@ export async function writeFileAtomic(
   options: WriteOptions,
 ): Promise<void> {
   const folder = dirname(path);
-  const temporary = join(folder, `${temporaryPrefix}${basename(path)}-${randomBytes(6).toString('hex')}`);
+  const temporary = temporaryBeside(path);
   try {
     const file = await open(temporary, 'wx', options.mode ?? 0o600);
     try {
@@ -37,6 +38,25 @@ export async function writeFileAtomic(
     throw error;
   }
   if (options.sync) await syncFolder(folder);
+}
+
+/**
+ * The same without fsync and without leaving this thread, for a small file on tmpfs: writing it takes 0.03 ms, handing each
+ * of the four steps to a worker thread and back ten times as long.
+ */
+export function replaceFile(path: string, content: string): void {
+  const temporary = temporaryBeside(path);
+  try {
+    writeFileSync(temporary, content, { flag: 'wx', mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function temporaryBeside(path: string): string {
+  return join(dirname(path), `${temporaryPrefix}${basename(path)}-${randomBytes(6).toString('hex')}`);
 }
 
 /** Makes creations, renames and removals in a folder durable. */
