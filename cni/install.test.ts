@@ -47,6 +47,16 @@ test('installs, keeps what is the same, and replaces what differs by another fil
   expect((await readdir(bin)).sort()).toEqual(['berth', 'loopback']);
 });
 
+test('does not read again what has the time of its source, be that between two milliseconds', async () => {
+  await utimes(source, 1_700_000_000.123_456, 1_700_000_000.123_456);
+  await installExecutable(source, bin);
+  const { atime, mtime } = await stat(join(bin, 'berth'));
+  // Seen only by who reads it.
+  await writeFile(join(bin, 'berth'), 'program 0ne');
+  await utimes(join(bin, 'berth'), atime, mtime);
+  expect(await installExecutable(source, bin)).toBe(false);
+});
+
 test('gives back a lost execute permission', async () => {
   await installExecutable(source, bin);
   await chmod(join(bin, 'berth'), 0o644);
