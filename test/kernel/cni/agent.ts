@@ -1,5 +1,8 @@
 // The pod network alone, as a process: started by the tests inside a namespace that plays the node. Argument: JSON of the
-// section `network` and the path of the executable. With CRASH_AT it kills itself at that point, as kill -9 would.
+// section `network` and the path of the executable. With CRASH_AT it kills itself at that point, as kill -9 would, and so it
+// does at the effect that a line of its input names: `before 3`, `after 3`.
+import { flushCompileCache } from 'node:module';
+import { createInterface } from 'node:readline';
 import { Registry } from 'prom-client';
 import { networkSchema } from '../../../cni/config.ts';
 import { networkKernel } from '../../../cni/kernel.ts';
@@ -7,6 +10,7 @@ import { createNetworkService } from '../../../cni/service.ts';
 import { createLogger } from '../../../kit/log.ts';
 import type { RouteRequest } from '../../../linux/rtnetlink/requests.ts';
 import type { RouteSocket, Rtnetlink } from '../../../linux/rtnetlink/rtnetlink.ts';
+import { dieAt, makeStoresMortal, mortalKernel } from './mortalkernel.ts';
 
 const { config, shimPath } = JSON.parse(process.argv[2] ?? '{}') as { config: unknown; shimPath: string };
 
@@ -44,15 +48,18 @@ const crashing: Rtnetlink = {
   },
 };
 
+makeStoresMortal();
 const registry = new Registry();
 const service = createNetworkService(networkSchema.parse(config), {
   podCIDR: () => Promise.reject(new Error('there is no API server here')),
   log: createLogger('debug'),
   registry,
   shimPath,
-  kernel: { ...networkKernel, rtnetlink: crashing },
+  kernel: mortalKernel({ ...networkKernel, rtnetlink: crashing }),
 });
 await service.start(AbortSignal.timeout(30_000));
+// For the next one: who is killed has no time for it.
+flushCompileCache();
 process.stdout.write('ready\n');
 process.on('SIGTERM', () => {
   void service
@@ -61,4 +68,9 @@ process.on('SIGTERM', () => {
     .then((metrics) => {
       process.stdout.write(metrics, () => process.exit(0));
     });
+});
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const [when, effect] = line.split(' ');
+  dieAt({ when: when === 'before' ? when : 'after', effect: Number(effect) });
+  process.stdout.write('mortal\n');
 });

@@ -133,7 +133,11 @@ export class TestNode {
     const child = spawn(
       'ip',
       ['netns', 'exec', this.name(namespace), process.execPath, join(import.meta.dirname, script), ...args],
-      { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } },
+      // Stripping types and compiling is a third of an agent's start, and a test file starts up to a hundred.
+      {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: { ...process.env, NODE_COMPILE_CACHE: join(dirname(this.#shimPath), 'compiled'), ...env },
+      },
     );
     this.#processes.add(child);
     child.on('exit', () => this.#processes.delete(child));
@@ -149,6 +153,17 @@ export class TestNode {
     } catch (error) {
       throw new Error(`the agent did not start: ${this.agentLog}`, { cause: error });
     }
+  }
+
+  /** Has the agent kill itself before or after one of its next effects, counted from 1; 0 spares it. */
+  async doom(when: 'before' | 'after', effect: number): Promise<void> {
+    this.#agent?.process.stdin?.write(`${when} ${effect}\n`);
+    await this.#agent?.line();
+  }
+
+  /** Whether an agent runs. */
+  get agentLives(): boolean {
+    return this.#agent?.process.exitCode === null && this.#agent.process.signalCode === null;
   }
 
   /** Ends the agent and returns what it printed, with SIGTERM its metrics. */
@@ -212,7 +227,7 @@ export class TestNode {
     const key = { containerID: variables['CNI_CONTAINERID'] ?? '', ifname: variables['CNI_IFNAME'] ?? '' };
     const record = join(this.config.runDir, 'attachments', recordName(key));
     const until = performance.now() + 20_000;
-    while (existsSync(record) && this.#agent?.process.exitCode === null && this.#agent.process.signalCode === null) {
+    while (existsSync(record) && this.agentLives) {
       if (performance.now() > until) throw new Error(`the record of ${key.containerID} stays: ${this.agentLog}`);
       await sleep(2);
     }

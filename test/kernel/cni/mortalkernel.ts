@@ -1,0 +1,101 @@
+// A kernel and a store whose user dies, as by kill -9, before or after one of its effects: everything that it changes in the world.
+import type { NetworkKernel } from '../../../cni/kernel.ts';
+import { AttachmentStore } from '../../../cni/store.ts';
+import type { RouteSocket } from '../../../linux/rtnetlink/rtnetlink.ts';
+
+/** Where to die: `before` or `after` the effect with this number, counted from 1 since it was said. */
+export interface End {
+  readonly when: 'before' | 'after';
+  readonly effect: number;
+}
+
+let end: End | undefined;
+let effects = 0;
+
+/** Begins to count. */
+export function dieAt(next: End): void {
+  end = next;
+  effects = 0;
+}
+
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+async function mortally<T>(effect: () => Promise<T>): Promise<T> {
+  const number = ++effects;
+  const isLast = number === end?.effect;
+  if (isLast && end?.when === 'before') die();
+  const result = await effect();
+  if (isLast) die();
+  return result;
+}
+
+function mortallyAtOnce(effect: () => void): void {
+  const isLast = ++effects === end?.effect;
+  if (isLast && end?.when === 'before') die();
+  effect();
+  if (isLast) die();
+}
+
+function mortalSocket(socket: RouteSocket): RouteSocket {
+  return {
+    apply: (requests) => mortally(() => socket.apply(requests)),
+    links: () => socket.links(),
+    link: (name) => socket.link(name),
+    addresses: (family) => socket.addresses(family),
+    routes: (family) => socket.routes(family),
+    neighbours: (family) => socket.neighbours(family),
+    shapes: () => socket.shapes(),
+    forwardings: () => socket.forwardings(),
+    close: () => {
+      socket.close();
+    },
+  };
+}
+
+export function mortalKernel(kernel: NetworkKernel): NetworkKernel {
+  const { rtnetlink, sysctl, conntrack } = kernel;
+  return {
+    namespaces: kernel.namespaces,
+    rtnetlink: { open: (namespace) => mortalSocket(rtnetlink.open(namespace)) },
+    sysctl: {
+      read: (name) => sysctl.read(name),
+      set: (name, value) => mortally(() => sysctl.set(name, value)),
+      setIn: (namespace, name, value) => {
+        mortallyAtOnce(() => {
+          sysctl.setIn(namespace, name, value);
+        });
+      },
+    },
+    conntrack: { forgetUdp: (family, matches) => mortally(() => conntrack.forgetUdp(family, matches)) },
+    openNftables: () => {
+      const nftables = kernel.openNftables();
+      return {
+        run: (commands) => mortally(() => nftables.run(commands)),
+        list: (table) => nftables.list(table),
+        generation: () => nftables.generation(),
+        close: () => {
+          nftables.close();
+        },
+      };
+    },
+  };
+}
+
+/** The service makes its store itself. */
+export function makeStoresMortal(): void {
+  // Called below with the `this` of each store.
+  // eslint-disable-next-line @typescript-eslint/unbound-method
+  const { put, remove } = AttachmentStore.prototype;
+  AttachmentStore.prototype.put = function (this: AttachmentStore, attachment) {
+    mortallyAtOnce(() => {
+      put.call(this, attachment);
+    });
+  };
+  AttachmentStore.prototype.remove = function (this: AttachmentStore, key) {
+    mortallyAtOnce(() => {
+      remove.call(this, key);
+    });
+  };
+}
