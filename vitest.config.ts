@@ -6,7 +6,7 @@ const rooms = '{agent,cluster,cni,csi,deviceplugin,kit,kubelet,linux,protos,scri
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: [`${rooms}/**/*.test.ts`, 'test/bench/**/*.test.ts'] } },
+      { test: { name: 'unit', include: [`${rooms}/**/*.test.ts`, 'test/{bench,faults/invariants}/**/*.test.ts'] } },
       {
         test: {
           name: 'kernel',
@@ -31,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'cluster',
           globalSetup: ['test/cluster/setup.ts'],
-          include: ['test/cluster/**/*.test.ts', 'test/faults/**/*.test.ts'],
+          include: ['test/cluster/**/*.test.ts', 'test/faults/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 1_800_000,
           fileParallelism: false,

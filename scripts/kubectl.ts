@@ -21,6 +21,8 @@ export interface Pod {
   readonly metadata: Meta & { readonly labels?: Readonly<Record<string, string>> };
   readonly spec: {
     readonly nodeName?: string;
+    /** In the network of its node. */
+    readonly hostNetwork?: boolean;
     readonly containers: readonly Container[];
     readonly volumes?: readonly {
       readonly name: string;

@@ -4,7 +4,7 @@ import { berthNamespace, waitForAgents } from '../../scripts/deploy.ts';
 import { inPod, kubectl, listPods } from '../../scripts/kubectl.ts';
 import type { Pod } from '../../scripts/kubectl.ts';
 import { claimManifest, eventually, podManifest, useScene } from '../cluster/scene.ts';
-import { findViolations } from './invariants.ts';
+import { invariantsHold } from './invariantshold.ts';
 
 const scene = useScene('restarts');
 const { cluster } = scene;
@@ -54,15 +54,6 @@ async function worksSeenFromNode(pod: Pod): Promise<void> {
   await answersPing(pod);
 }
 
-async function invariantsHold(): Promise<void> {
-  let violations: readonly string[] = [];
-  await eventually('every invariant to hold', 60, async () => {
-    violations = await findViolations(cluster);
-    return violations.length === 0 ? true : undefined;
-  }).catch(() => undefined);
-  expect(violations).toEqual([]);
-}
-
 const options = { node: nodeName, limits: { 'berth.dev/fuse': 1 }, claims: { '/data': 'data' } };
 
 describe('a pod with address, device and volume', () => {
@@ -76,7 +67,7 @@ describe('a pod with address, device and volume', () => {
     for (const component of ['containerd', 'kubelet'] as const)
       if (node.componentPid(component) === undefined) await node.start(component);
   });
-  afterEach(invariantsHold);
+  afterEach(() => invariantsHold(cluster));
 
   test('keeps all three while the agent is killed, and is deleted cleanly by the one that comes after', async () => {
     const before = await works('pod');
@@ -86,7 +77,7 @@ describe('a pod with address, device and volume', () => {
     await agentIsBack();
     expect((await works('pod')).metadata.uid).toBe(before.metadata.uid);
     await scene.remove('pod', 'pod');
-    await invariantsHold();
+    await invariantsHold(cluster);
     await scene.apply(podManifest('pod', options));
     await works('pod');
   });
@@ -95,7 +86,7 @@ describe('a pod with address, device and volume', () => {
     await killAgent();
     await scene.remove('pod', 'pod');
     await agentIsBack();
-    await invariantsHold();
+    await invariantsHold(cluster);
     await scene.apply(podManifest('pod', options));
     await works('pod');
   });
