@@ -12,6 +12,7 @@ import type { Benchmark, Scene } from './benchmark.ts';
 import { call } from './cnicaller.ts';
 import type { ListedPlugin } from './cnicaller.ts';
 import { fullFigures, mapping } from './cnifull.ts';
+import { streamFigures } from './cnistream.ts';
 import { cniPluginsFolder, cniPluginsVersion, ensureCniPlugins } from './peers.ts';
 import { sampleInTurn } from './sampling.ts';
 import type { Side } from './sampling.ts';
@@ -68,6 +69,7 @@ export const cniBenchmark: Benchmark = {
     const ours = (hostPort: number): readonly ListedPlugin[] =>
       plain.map(({ path, config }) => ({ path, config: { ...config, runtimeConfig: mapping(hostPort) } }));
     yield* fullFigures({ ours, plain }, signal);
+    yield* streamFigures(plain, signal);
     await subject.stop();
   },
 };

@@ -25,13 +25,19 @@ function inputOf(config: object, prevResult: unknown): string {
   return JSON.stringify({ cniVersion: '1.0.0', name: 'bench', ...config, ...result });
 }
 
+export interface CallOptions {
+  /** What the plugins are executed by: `['ip', 'netns', 'exec', NODE]`. */
+  readonly within?: readonly string[];
+}
+
 /** Calls a list for the pod in the network namespace `pod`. Returns milliseconds; throws what a plugin says when it fails. */
-export function call(command: string, list: readonly ListedPlugin[], pod: string, result?: unknown): number {
+export function call(command: string, list: readonly ListedPlugin[], pod: string, options: CallOptions = {}): number {
   const began = performance.now();
-  let previous = result;
+  let previous: unknown;
   for (const { path, config } of order(command, list)) {
     const env = environment(command, path, pod);
-    const { status, stdout } = spawnSync(path, { env, input: inputOf(config, previous), encoding: 'utf8' });
+    const [program = path, ...args] = [...(options.within ?? []), path];
+    const { status, stdout } = spawnSync(program, args, { env, input: inputOf(config, previous), encoding: 'utf8' });
     if (status !== 0) throw failure(path, command, status, stdout);
     if (command === 'ADD') previous = JSON.parse(stdout) as unknown;
   }
