@@ -1,5 +1,5 @@
 /** What a benchmark is: something prepared on the machine, then measured in namespaces of its own. */
-import type { Figure } from './stats.ts';
+import type { Figure, Quantity } from './stats.ts';
 
 export interface Scene {
   /** A folder on a real disk, empty and ours; removed afterwards with every loop device of files in it. */
@@ -17,5 +17,5 @@ export interface Benchmark {
    * In network, mount and pid namespaces of its own, with an empty /run: processes, mounts and links need no clean-up,
    * they end with the namespaces.
    */
-  run(scene: Scene): AsyncIterable<Figure>;
+  run(scene: Scene): AsyncIterable<Figure | Quantity>;
 }

@@ -27,7 +27,7 @@ function inputOf(config: object, prevResult: unknown): string {
 
 export interface CallOptions {
   /** What the plugins are executed by: `['ip', 'netns', 'exec', NODE]`. */
-  readonly within?: readonly string[];
+  readonly within?: readonly [string, ...string[]];
 }
 
 /** Calls a list for the pod in the network namespace `pod`. Returns milliseconds; throws what a plugin says when it fails. */
@@ -36,7 +36,8 @@ export function call(command: string, list: readonly ListedPlugin[], pod: string
   let previous: unknown;
   for (const { path, config } of order(command, list)) {
     const env = environment(command, path, pod);
-    const [program = path, ...args] = [...(options.within ?? []), path];
+    const [program, ...args]: readonly [string, ...string[]] =
+      options.within === undefined ? [path] : [...options.within, path];
     const { status, stdout } = spawnSync(program, args, { env, input: inputOf(config, previous), encoding: 'utf8' });
     if (status !== 0) throw failure(path, command, status, stdout);
     if (command === 'ADD') previous = JSON.parse(stdout) as unknown;

@@ -6,7 +6,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { call } from './cnicaller.ts';
-import type { ListedPlugin } from './cnicaller.ts';
+import type { CallOptions, ListedPlugin } from './cnicaller.ts';
 import { cniPluginsFolder, cniPluginsVersion } from './peers.ts';
 import { sampleInTurn } from './sampling.ts';
 import { figureOf } from './stats.ts';
@@ -34,9 +34,9 @@ const ptp: ListedPlugin = {
 /** The pods are attached first; the agent that attaches ours serves already, in this node. */
 export async function* streamFigures(plain: readonly ListedPlugin[], signal: AbortSignal): AsyncIterable<Figure> {
   execFileSync('ip', ['netns', 'add', 'peernode']);
-  const ours = await startStream(plain, 'stream', [], signal);
+  const ours = await startStream(plain, 'stream', {}, signal);
   // The plugin runs in the namespace of the node it is to serve.
-  const peer = await startStream([ptp], 'peerstream', ['ip', 'netns', 'exec', 'peernode'], signal);
+  const peer = await startStream([ptp], 'peerstream', { within: ['ip', 'netns', 'exec', 'peernode'] }, signal);
   const samples = await sampleInTurn({ ours, peer }, { rounds: 20, withinMs: 60_000, signal });
   yield figureOf({
     bench: 'cni.stream',
@@ -50,13 +50,13 @@ export async function* streamFigures(plain: readonly ListedPlugin[], signal: Abo
 async function startStream(
   list: readonly ListedPlugin[],
   name: string,
-  within: readonly string[],
+  options: CallOptions,
   signal: AbortSignal,
 ): Promise<() => Promise<{ readonly stream: number }>> {
   const [from, to] = [`${name}-from`, `${name}-to`];
   for (const pod of [from, to]) {
     execFileSync('ip', ['netns', 'add', pod]);
-    call('ADD', list, pod, { within });
+    call('ADD', list, pod, options);
   }
   const shown = execFileSync('ip', ['-n', to, '-o', '-4', 'address', 'show', 'dev', 'eth0'], { encoding: 'utf8' });
   const address = /inet ([\d.]+)/.exec(shown)?.[1] ?? '';

@@ -7,7 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../kit/errors.ts';
 import { benchmarks } from './registry.ts';
-import type { Figure } from './stats.ts';
+import type { Figure, Quantity } from './stats.ts';
 
 const [work = '', resultsFile = '', ...names] = process.argv.slice(2);
 const end = new AbortController();
@@ -22,7 +22,7 @@ process.stdin.on('end', stop).resume();
 execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=0755', 'berth-bench', '/run']);
 execFileSync('ip', ['link', 'set', 'lo', 'up']);
 
-const figures: Figure[] = [];
+const figures: (Figure | Quantity)[] = [];
 let code = 0;
 for (const benchmark of benchmarks.filter(({ name }) => names.includes(name))) {
   const folder = join(work, benchmark.name);
@@ -31,7 +31,7 @@ for (const benchmark of benchmarks.filter(({ name }) => names.includes(name))) {
     for await (const figure of benchmark.run({ work: folder, signal: end.signal })) {
       figures.push(figure);
       process.stdout.write(`${JSON.stringify(figure)}\n`);
-      if (figure.ok === false) code = 1;
+      if ('ok' in figure && figure.ok === false) code = 1;
     }
   } catch (error) {
     process.stderr.write(`bench: ${benchmark.name}: ${messageOf(error)}\n`);
@@ -40,6 +40,6 @@ for (const benchmark of benchmarks.filter(({ name }) => names.includes(name))) {
   }
 }
 await writeFile(resultsFile, `${JSON.stringify(figures, null, 2)}\n`);
-for (const { bench, ratio, limit } of figures.filter(({ ok }) => ok === false))
+for (const { bench, ratio, limit } of figures.filter((figure) => 'ok' in figure).filter(({ ok }) => ok === false))
   process.stderr.write(`bench: ${bench}: ratio ${ratio ?? ''} is above its limit ${limit ?? ''}\n`);
 process.exit(end.signal.aborted ? 130 : code);

@@ -3,5 +3,13 @@ import type { Benchmark } from './benchmark.ts';
 import { cniBenchmark } from './cni.ts';
 import { csiBenchmark } from './csi.ts';
 import { deviceBenchmark } from './device.ts';
+import { nodesBenchmark } from './nodes.ts';
+import { podsBenchmark } from './pods.ts';
 
-export const benchmarks: readonly Benchmark[] = [cniBenchmark, deviceBenchmark, csiBenchmark];
+export const benchmarks: readonly Benchmark[] = [
+  cniBenchmark,
+  deviceBenchmark,
+  csiBenchmark,
+  podsBenchmark,
+  nodesBenchmark,
+];

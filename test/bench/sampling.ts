@@ -12,10 +12,11 @@ export interface SamplingOptions {
   /** No new round begins after this many milliseconds; there are then fewer samples, and the figure says how many. */
   readonly withinMs: number;
   readonly signal: AbortSignal;
+  /** Rounds that do not count: files get into the page cache, code gets compiled. Default 3. */
+  readonly warmUp?: number;
 }
 
-/** Rounds that do not count: files get into the page cache, code gets compiled. */
-const warmUpRounds = 3;
+const usualWarmUp = 3;
 
 /** Runs both sides in turn, each first in every other round. Throws when the signal fires or a side fails. */
 export async function sampleInTurn(
@@ -28,7 +29,7 @@ export async function sampleInTurn(
     [sides.peer, peer],
   ] as const;
   const end = performance.now() + options.withinMs;
-  for (let round = -warmUpRounds; round < options.rounds; round += 1) {
+  for (let round = -(options.warmUp ?? usualWarmUp); round < options.rounds; round += 1) {
     if (round > 0 && performance.now() > end) break;
     for (const [side, samples] of round % 2 === 0 ? turns : turns.toReversed()) {
       // Signals arrive between two turns of the event loop, and a side may be synchronous.

@@ -18,6 +18,13 @@ export interface Figure {
   readonly ok: boolean | null;
 }
 
+/** A line of output for what is no duration and has no peer: memory, work, traffic. */
+export interface Quantity {
+  readonly bench: string;
+  readonly value: number;
+  readonly unit: string;
+}
+
 export interface Measured {
   readonly bench: string;
   readonly ours: readonly number[];
