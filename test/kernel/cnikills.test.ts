@@ -1,12 +1,11 @@
 // kill -9 of the agent before and after every effect of ADD and DEL of a pod with everything: nothing leaks, whatever comes next.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buildExecutable } from '../../cni/executable/build.ts';
-import { TestNode, addressesOf } from './cni/node.ts';
-import type { Answer } from './cni/node.ts';
+import { TestNode } from './cni/node.ts';
+import { delCleanly, everything, expectWorking, narrow, queueOf, traces } from './cni/everything.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-shim-'));
 const shim = join(folder, 'berth');
@@ -22,74 +21,11 @@ afterEach(() => {
   for (const node of nodes.splice(0)) node.dispose();
 });
 
-// One address of each family: with one leaked there is no second ADD.
-const ranges = ['10.244.7.0/30', 'fd00:7::/126'];
-const limit = { ingressRate: 80_000_000, ingressBurst: 2 ** 32 - 1, egressRate: 80_000_000, egressBurst: 2 ** 32 - 1 };
-const everything = {
-  runtimeConfig: {
-    portMappings: [
-      { hostPort: 8080, containerPort: 7700, protocol: 'tcp' },
-      { hostPort: 8053, containerPort: 7700, protocol: 'udp' },
-    ],
-    bandwidth: limit,
-  },
-};
-
 async function start(): Promise<TestNode> {
-  const node = new TestNode(shim, ranges);
+  const node = new TestNode(shim, narrow);
   nodes.push(node);
   await node.startAgent();
   return node;
-}
-
-function queueOf(node: TestNode): string {
-  return join(node.config.runDir, 'queue');
-}
-
-/** Everything that an ADD makes on the node. */
-function traces(node: TestNode): readonly string[] {
-  const links = JSON.parse(node.ip('node', '-json', 'link', 'show')) as { readonly ifname: string }[];
-  const elsewhere = (line: string): boolean => line.includes('10.244.7.') || line.includes('fd00:7::');
-  const lines = (...args: readonly string[]): readonly string[] => node.ip('node', ...args).split('\n');
-  const elements = [...node.nft('list', 'table', 'inet', 'berth').matchAll(/elements = \{([^}]*)\}/g)].map(
-    ([, text = '']) => text,
-  );
-  const queue = queueOf(node);
-  return [
-    ...links.map(({ ifname }) => ifname).filter((name) => /^(veth|ifb)/.test(name)),
-    ...['-4', '-6'].flatMap((family) => [
-      ...lines(family, 'route', 'show', 'table', 'all').filter(elsewhere),
-      ...lines(family, 'neigh', 'show', 'nud', 'permanent').filter(elsewhere),
-    ]),
-    ...elements.filter((text) => /8080|8053|10\.244\.7\.2|fd00:7::2/.test(text)),
-    ...node.records(),
-    ...(existsSync(queue) ? readdirSync(queue) : []),
-  ];
-}
-
-/** What bash can ask in a few milliseconds. */
-function askFast(node: TestNode, from: string, address: string, port: number): string {
-  const script = `exec 3<>/dev/tcp/${address}/${port}; echo who >&3; read -t 10 -r answer <&3; echo "$answer"`;
-  return execFileSync('ip', ['netns', 'exec', node.name(from), 'bash', '-c', script], { encoding: 'utf8' }).trim();
-}
-
-/** The pod works: by its ports from outside, and from the node by its address. */
-async function expectWorking(node: TestNode, answer: Answer, at: string): Promise<void> {
-  expect(answer.exit, `${at}: ${answer.stdout}`).toBe(0);
-  const [four = '', six = ''] = addressesOf(answer);
-  // Two links, of each family a route and a neighbour, its port elements and its hairpin, the record.
-  expect(traces(node), at).toHaveLength(11);
-  const server = await node.talk('pod', 'serve');
-  expect(askFast(node, 'world', node.nodeAddress, 8080), at).toBe(node.worldAddress);
-  expect(askFast(node, 'world', node.nodeAddress6, 8080), at).toBe(node.worldAddress6);
-  expect(askFast(node, 'node', four, 7700), at).toBe(node.nodeAddress);
-  expect(askFast(node, 'node', six, 7700), at).toBe(node.nodeAddress6);
-  server.process.kill('SIGKILL');
-}
-
-async function delCleanly(node: TestNode, at: string): Promise<void> {
-  expect(await node.del('pod'), at).toEqual({ exit: 0, stdout: '' });
-  expect(traces(node), at).toEqual([]);
 }
 
 /**
@@ -109,7 +45,7 @@ const aftermaths: readonly (readonly [string, Aftermath])[] = [
     'and a DEL follows: nothing is left',
     async (node, at) => {
       await node.startAgent();
-      await delCleanly(node, at);
+      await delCleanly(node, 'pod', at);
       node.removeNamespace('pod');
     },
   ],
@@ -127,8 +63,8 @@ const aftermaths: readonly (readonly [string, Aftermath])[] = [
     'and the ADD is repeated: the pod works, and its DEL leaves nothing',
     async (node, at) => {
       await node.startAgent();
-      await expectWorking(node, await node.add('pod', everything), at);
-      await delCleanly(node, at);
+      await expectWorking(node, 'pod', await node.add('pod', everything), at);
+      await delCleanly(node, 'pod', at);
       node.removeNamespace('pod');
     },
   ],
@@ -143,7 +79,7 @@ describe.each(aftermaths)('the agent is killed %s', (_what, aftermath) => {
       const answer = await node.add('pod', everything);
       if (answer.exit === 0) {
         await node.doom('before', 0);
-        await delCleanly(node, 'an ADD that nobody killed');
+        await delCleanly(node, 'pod', 'an ADD that nobody killed');
         node.removeNamespace('pod');
         return false;
       }

@@ -1,6 +1,6 @@
 // The pod network alone, as a process: started by the tests inside a namespace that plays the node. Argument: JSON of the
 // section `network` and the path of the executable. With CRASH_AT it kills itself at that point, as kill -9 would, and so it
-// does at the effect that a line of its input names: `before 3`, `after 3`.
+// does at the effect that a line of its input names: `before 3`, `after 3`; with `stop 3` it stands still before it.
 import { flushCompileCache } from 'node:module';
 import { createInterface } from 'node:readline';
 import { Registry } from 'prom-client';
@@ -71,6 +71,6 @@ process.on('SIGTERM', () => {
 });
 createInterface({ input: process.stdin }).on('line', (line) => {
   const [when, effect] = line.split(' ');
-  dieAt({ when: when === 'before' ? when : 'after', effect: Number(effect) });
+  dieAt({ when: when === 'before' || when === 'stop' ? when : 'after', effect: Number(effect) });
   process.stdout.write('mortal\n');
 });

@@ -1,11 +1,12 @@
-// A kernel and a store whose user dies, as by kill -9, before or after one of its effects: everything that it changes in the world.
+// A kernel and a store whose user dies, as by kill -9, before or after one of its effects (everything that it changes in the world), or
+// stands still before it.
 import type { NetworkKernel } from '../../../cni/kernel.ts';
 import { AttachmentStore } from '../../../cni/store.ts';
 import type { RouteSocket } from '../../../linux/rtnetlink/rtnetlink.ts';
 
-/** Where to die: `before` or `after` the effect with this number, counted from 1 since it was said. */
+/** Where to die, `before` or `after`, or to `stop` before, the effect with this number, counted from 1 since it was said. */
 export interface End {
-  readonly when: 'before' | 'after';
+  readonly when: 'before' | 'after' | 'stop';
   readonly effect: number;
 }
 
@@ -18,24 +19,27 @@ export function dieAt(next: End): void {
   effects = 0;
 }
 
-function die(): void {
-  process.kill(process.pid, 'SIGKILL');
+function begin(): boolean {
+  if (++effects !== end?.effect) return false;
+  if (end.when !== 'after') process.kill(process.pid, end.when === 'stop' ? 'SIGSTOP' : 'SIGKILL');
+  return end.when === 'after';
+}
+
+function finish(isLast: boolean): void {
+  if (isLast) process.kill(process.pid, 'SIGKILL');
 }
 
 async function mortally<T>(effect: () => Promise<T>): Promise<T> {
-  const number = ++effects;
-  const isLast = number === end?.effect;
-  if (isLast && end?.when === 'before') die();
+  const isLast = begin();
   const result = await effect();
-  if (isLast) die();
+  finish(isLast);
   return result;
 }
 
 function mortallyAtOnce(effect: () => void): void {
-  const isLast = ++effects === end?.effect;
-  if (isLast && end?.when === 'before') die();
+  const isLast = begin();
   effect();
-  if (isLast) die();
+  finish(isLast);
 }
 
 function mortalSocket(socket: RouteSocket): RouteSocket {

@@ -1,7 +1,7 @@
 // A node made of namespaces: one for the node itself, one for the world outside, one for each pod; the agent runs inside.
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -155,10 +155,24 @@ export class TestNode {
     }
   }
 
-  /** Has the agent kill itself before or after one of its next effects, counted from 1; 0 spares it. */
-  async doom(when: 'before' | 'after', effect: number): Promise<void> {
+  /** Has the agent kill itself before or after one of its next effects, counted from 1, or stop before it; 0 spares it. */
+  async doom(when: 'before' | 'after' | 'stop', effect: number): Promise<void> {
     this.#agent?.process.stdin?.write(`${when} ${effect}\n`);
     await this.#agent?.line();
+  }
+
+  /** Whether the agent stands still. */
+  get agentStopped(): boolean {
+    const pid = this.#agent?.process.pid;
+    return /\) T /.test(readFileSync(`/proc/${String(pid)}/stat`, 'utf8'));
+  }
+
+  resumeAgent(): void {
+    this.#agent?.process.kill('SIGCONT');
+  }
+
+  get agentPid(): number {
+    return this.#agent?.process.pid ?? 0;
   }
 
   /** Whether an agent runs. */
@@ -178,31 +192,44 @@ export class TestNode {
 
   /** Calls the installed executable as a runtime does. */
   async cni(command: string, variables: Record<string, string>, config: Record<string, unknown> = {}): Promise<Answer> {
-    const document = {
-      cniVersion: '1.1.0',
-      name: 'berth',
-      type: 'berth',
-      socket: join(this.config.runDir, 'cni.sock'),
-      ...config,
-    };
-    const answer = await this.execute(command, variables, JSON.stringify(document));
+    const answer = await this.execute(command, variables, this.#document(config));
     if (command === 'DEL' && answer.exit === 0) await this.#released(variables);
     return answer;
   }
 
+  /** Starts the executable with a call and does not wait for it. */
+  launch(command: string, variables: Record<string, string>, config: Record<string, unknown> = {}): ChildProcess {
+    return this.#launch(command, variables, this.#document(config), () => undefined);
+  }
+
   async execute(command: string, variables: Record<string, string>, stdin: string): Promise<Answer> {
     return await new Promise((resolve) => {
-      const child = execFile(
-        join(this.config.cniBinDir, 'berth'),
-        { env: { CNI_COMMAND: command, CNI_PATH: this.config.cniBinDir, ...variables } },
-        (error, stdout) => {
-          resolve({ exit: error === null ? 0 : Number(error.code ?? -1), stdout });
-        },
-      );
-      // It may have ended without reading what it does not need.
-      child.stdin?.on('error', () => undefined);
-      child.stdin?.end(stdin);
+      this.#launch(command, variables, stdin, resolve);
     });
+  }
+
+  #document(config: Record<string, unknown>): string {
+    const socket = join(this.config.runDir, 'cni.sock');
+    return JSON.stringify({ cniVersion: '1.1.0', name: 'berth', type: 'berth', socket, ...config });
+  }
+
+  #launch(
+    command: string,
+    variables: Record<string, string>,
+    stdin: string,
+    done: (answer: Answer) => void,
+  ): ChildProcess {
+    const child = execFile(
+      join(this.config.cniBinDir, 'berth'),
+      { env: { CNI_COMMAND: command, CNI_PATH: this.config.cniBinDir, ...variables } },
+      (error, stdout) => {
+        done({ exit: error === null ? 0 : Number(error.code ?? -1), stdout });
+      },
+    );
+    // It may have ended without reading what it does not need.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(stdin);
+    return child;
   }
 
   variables(pod: string): Record<string, string> {
