@@ -1,7 +1,25 @@
 import { expect, test } from 'vitest';
 import { parseNetwork } from './addresses.ts';
+import { hostLinkName, macOf } from './attachment.ts';
+import type { Attachment } from './attachment.ts';
 import { parseSpan } from './exclusions.ts';
 import { AddressPool } from './pool.ts';
+
+function gone(containerID: string, address: string): Attachment {
+  const key = { containerID, ifname: 'eth0' };
+  return {
+    format: 1,
+    ...key,
+    network: 'berth',
+    netns: { path: '/run/netns/gone', identity: '4:1' },
+    addresses: [address],
+    host: { name: hostLinkName(key), index: 10, mac: macOf(key, 'host') },
+    sandbox: { name: 'eth0', index: 11, mac: macOf(key, 'sandbox') },
+    mtu: 1400,
+    state: 'active',
+    since: 1,
+  };
+}
 
 const ranges = ['10.1.0.0/30', '10.2.0.0/29', 'fd00::/126'].map((text) => parseNetwork(text)!);
 
@@ -25,6 +43,19 @@ test('after its rest an address of the first range comes before those of the sec
   pool.release(pool.allocate([]));
   now = 30_000;
   expect(pool.allocate([])).toEqual(['10.1.0.2']);
+});
+
+test('what the start released rests, unless somebody has it, and is there when nothing else is', () => {
+  let now = 0;
+  const held = new Map([['c9/eth0', ['10.2.0.5']]]);
+  const released = [gone('c1', '10.2.0.2'), gone('c2', '10.2.0.3'), gone('c3', '10.2.0.4'), gone('c4', '10.2.0.5')];
+  const living = [gone('c5', '10.2.0.4')];
+  const pool = new AddressPool([ranges[1]!], living, { restMs: 30_000, now: () => now }, { held, released });
+  expect(pool.usage(4)).toEqual({ used: 2, free: 3, cooling: 2 });
+  expect(pool.allocate([])).toEqual(['10.2.0.6']);
+  expect(pool.allocate([])).toEqual(['10.2.0.2']);
+  now = 30_000;
+  expect(pool.usage(4)).toEqual({ used: 4, free: 1, cooling: 0 });
 });
 
 test('one family exhausted takes nothing of the other', () => {

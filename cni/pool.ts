@@ -14,22 +14,27 @@ interface Usage {
   readonly cooling: number;
 }
 
+/** What the agent before has left besides attachments that live. */
+interface Inheritance {
+  /** Addresses in use although no record says so, by the key of who has them. */
+  readonly held: ReadonlyMap<string, readonly string[]>;
+  /** Attachments that were undone at the start: their addresses rest as after a DEL. */
+  readonly released: readonly Attachment[];
+}
+
 export class AddressPool {
   readonly #ranges: readonly Allocator[];
   readonly #held: Map<string, readonly string[]>;
 
-  /**
-   * Knows the addresses in use, and which of them was given out last. `held` are more of them, by the key of who has them
-   * although no record says so.
-   */
+  /** Knows the addresses in use, and which of all was given out last. */
   constructor(
     ranges: readonly Network[],
     attachments: readonly Attachment[],
     options: Pick<AllocatorOptions, 'excluded' | 'restMs' | 'now'> = {},
-    held: ReadonlyMap<string, readonly string[]> = new Map(),
+    { held = new Map(), released = [] }: Partial<Inheritance> = {},
   ) {
     this.#held = new Map(held);
-    const byAge = [...attachments].sort((a, b) => a.since - b.since).flatMap(({ addresses }) => addresses);
+    const byAge = [...attachments, ...released].sort((a, b) => a.since - b.since).flatMap(({ addresses }) => addresses);
     this.#ranges = ranges.map((range) => {
       const numbers = byAge.flatMap((text) => {
         const parsed = parseAddress(text);
@@ -38,6 +43,8 @@ export class AddressPool {
       return new Allocator(range, { ...options, used: numbers, last: numbers.at(-1) });
     });
     for (const text of [...held.values()].flat()) this.#rangeOf(text)?.claim(parseAddress(text)?.value ?? -1n);
+    const kept = new Set([...attachments.flatMap(({ addresses }) => addresses), ...[...held.values()].flat()]);
+    this.release(released.flatMap(({ addresses }) => addresses).filter((text) => !kept.has(text)));
   }
 
   /** Whether somebody has addresses that no record tells. */

@@ -118,7 +118,7 @@ class NetworkService implements Service {
       const store = new AttachmentStore(join(this.#config.runDir, 'attachments'));
       const uplink = (): Promise<Uplink> => lookAtUplink(host);
       const knownUplink = await uplink();
-      const { held, doubtful } = await this.#recover(store, host, remover, knownUplink);
+      const { held, doubtful, release } = await this.#recover(store, host, remover, knownUplink);
       const { betweenNodes, mtu } = this.#config;
       const router: NodeRouter = new NodeRouter({
         kernel: this.#kernel,
@@ -135,7 +135,8 @@ class NetworkService implements Service {
       const elements = this.#kernel.openNftables();
       sockets.push(elements);
       const excluded = this.#config.exclude.flatMap((text) => parseSpan(text) ?? []);
-      const pool = new AddressPool(ranges, store.all(), { excluded }, held);
+      const released = release.map(({ attachment }) => attachment);
+      const pool = new AddressPool(ranges, store.all(), { excluded }, { held, released });
       const attacher = new Attacher({
         kernel: this.#kernel,
         host,
@@ -252,15 +253,15 @@ class NetworkService implements Service {
   }
 
   /**
-   * Undoes what was half done, removes what nobody owns, repairs what living attachments lack. Returns what no
-   * record tells: addresses that are in use, and links that stay.
+   * Undoes what was half done, removes what nobody owns, repairs what living attachments lack. Returns what was undone, and
+   * what no record tells: addresses that are in use, and links that stay.
    */
   async #recover(
     store: AttachmentStore,
     host: RouteSocket,
     remover: LinkRemover,
     uplink: Uplink,
-  ): Promise<Pick<RecoveryPlan, 'held' | 'doubtful'>> {
+  ): Promise<Pick<RecoveryPlan, 'held' | 'doubtful' | 'release'>> {
     const { log } = this.#options;
     const unreadable = await store.load();
     for (const { file, reason } of unreadable)
