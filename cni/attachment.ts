@@ -9,13 +9,8 @@ const linkEnd = z.strictObject({ name: z.string(), index: z.int().positive(), ma
 const rate = z.int().positive();
 const bucket = z.strictObject({ rate, burst: rate });
 
-/** The newest version of the record that this agent reads and writes. */
-export const newestFormat = 3;
-
-/** The record as it stands in a file of its own below `/run/berth/attachments`. */
+/** All of an attachment that is recorded. */
 export const attachmentSchema = z.strictObject({
-  /** Version of this form. 1 is written while it is enough, so that an agent of before can take over. 2: IPv6 addresses, ports. 3: limits. */
-  format: z.literal([1, 2, 3]),
   containerID: z.string(),
   ifname: z.string(),
   network: z.string(),

@@ -51,7 +51,6 @@ export function planAttachment(input: AttachmentInput): Attachment {
   const { key, namespace, pod } = input;
   const limits = limitsOf(key, input.bandwidth, input.mtu, input.pickIndex);
   return {
-    format: formatOf(input, limits !== undefined),
     containerID: key.containerID,
     ifname: key.ifname,
     network: input.network,
@@ -66,12 +65,6 @@ export function planAttachment(input: AttachmentInput): Attachment {
     state: 'reserved',
     since: input.now,
   };
-}
-
-/** The first form of the record that can tell all of it. */
-function formatOf({ ports, addresses }: AttachmentInput, limited: boolean): Attachment['format'] {
-  if (limited) return 3;
-  return ports.length > 0 || addresses.some((address) => familyOf(address) === 6) ? 2 : 1;
 }
 
 /** Creates the pair and makes the node reach the pod. */

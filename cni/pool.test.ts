@@ -8,7 +8,6 @@ import { AddressPool } from './pool.ts';
 function gone(containerID: string, address: string): Attachment {
   const key = { containerID, ifname: 'eth0' };
   return {
-    format: 1,
     ...key,
     network: 'berth',
     netns: { path: '/run/netns/gone', identity: '4:1' },

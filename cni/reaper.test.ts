@@ -15,7 +15,6 @@ let failing = false;
 
 const key: AttachmentKey = { containerID: 'a', ifname: 'eth0' };
 const attachment: Attachment = {
-  format: 1,
   ...key,
   network: 'berth',
   netns: { path: '/run/netns/a', identity: '4:5' },

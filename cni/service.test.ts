@@ -319,13 +319,13 @@ test('a pod from before the second family keeps what it has and its record', asy
   await add('a');
   const path = join(config.runDir, 'attachments', (await records())[0] ?? '');
   const record = await readFile(path, 'utf8');
-  expect(JSON.parse(record)).toMatchObject({ format: 1, addresses: ['10.1.0.2'] });
+  expect(JSON.parse(record)).toMatchObject({ addresses: ['10.1.0.2'] });
   await restart({ podCIDR: ['10.1.0.0/28', 'fd00:1::/64'] });
   expect(await readFile(path, 'utf8')).toBe(record);
   expect(await podLinks()).toBe(1);
   // A repeated ADD is a new pod network, with both.
   expect((await call('ADD', 'a')).result.ips?.map((ip) => ip.address)).toEqual(['10.1.0.2/32', 'fd00:1::2/128']);
-  expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ format: 2 });
+  expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ addresses: ['10.1.0.2', 'fd00:1::2'] });
 });
 
 test('of several ranges of a family the next is used when one is full', async () => {
@@ -529,7 +529,7 @@ describe('a record that cannot be read', () => {
     await writeFile(file, change(await readFile(file, 'utf8')));
   }
   const cut = (text: string): string => text.slice(0, -1);
-  const newer = (text: string): string => JSON.stringify({ ...(JSON.parse(text) as object), format: 4, more: true });
+  const newer = (text: string): string => JSON.stringify({ ...(JSON.parse(text) as object), format: 5, more: true });
   const flipped = (text: string): string => text.replace('10.1.0.2', '10.1.0.3');
 
   test.each([

@@ -2,11 +2,11 @@
 import { rmSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { replaceFile, temporaryPrefix } from '../kit/durablefile.ts';
 import { messageOf } from '../kit/errors.ts';
-import { attachmentSchema, keyText, newestFormat, recordName } from './attachment.ts';
+import { keyText, recordName } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
+import { decodeRecord, encodeRecord } from './record.ts';
 import type { AttachmentKey } from './request.ts';
 
 /** A file that is not a record of ours, or not one that this agent understands. */
@@ -14,17 +14,6 @@ export interface Unreadable {
   readonly name: string;
   readonly file: string;
   readonly reason: string;
-}
-
-const formatOnly = z.object({ format: z.int() });
-
-/** Throws for what is no record, and for one of an agent newer than this, which may mean what this one cannot know. */
-function decode(text: string): Attachment {
-  const content: unknown = JSON.parse(text);
-  const { data } = formatOnly.safeParse(content);
-  if (data !== undefined && data.format > newestFormat)
-    throw new Error(`it has format ${data.format} of a newer berth, this one knows those up to ${newestFormat}`);
-  return attachmentSchema.parse(content);
 }
 
 export class AttachmentStore {
@@ -47,7 +36,7 @@ export class AttachmentStore {
         continue;
       }
       try {
-        const attachment = decode(await readFile(file, 'utf8'));
+        const attachment = decodeRecord(await readFile(file));
         if (recordName(attachment) !== name) throw new Error('the name of the file is not that of its content');
         this.#attachments.set(keyText(attachment), attachment);
       } catch (error) {
@@ -68,7 +57,7 @@ export class AttachmentStore {
   /** Writes the record, then remembers it: what is in memory has been written. */
   put(attachment: Attachment): void {
     // No fsync: a reboot takes the file, the link and the pod together.
-    replaceFile(join(this.#folder, recordName(attachment)), JSON.stringify(attachment));
+    replaceFile(join(this.#folder, recordName(attachment)), encodeRecord(attachment));
     this.#attachments.set(keyText(attachment), attachment);
   }
 

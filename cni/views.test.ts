@@ -7,7 +7,6 @@ import { attachmentViews, poolViews, routeViews } from './views.ts';
 function attachment(containerID: string, name?: string): Attachment {
   const end = { name: 'veth0', index: 7, mac: '02:00:00:00:00:01' };
   return {
-    format: 1,
     containerID,
     ifname: 'eth0',
     network: 'berth',
@@ -73,7 +72,6 @@ test('an attachment shows its ports and its rates in bits per second', () => {
   const [view] = attachmentViews([
     {
       ...attachment('1'),
-      format: 3,
       ports: [
         { protocol: 'tcp', hostPort: 8080, containerPort: 80, hostIP: '' },
         { protocol: 'udp', hostPort: 53, containerPort: 5353, hostIP: 'fd00::1' },

@@ -1,6 +1,6 @@
 /** Reads one node's network: what the kernel has by iproute2 and nft, and the agent's files. */
-import { attachmentSchema } from '../../../cni/attachment.ts';
 import type { Attachment } from '../../../cni/attachment.ts';
+import { decodeRecord } from '../../../cni/record.ts';
 import { tunnelName } from '../../../cni/nodes/tunnel.ts';
 import { temporaryPrefix } from '../../../kit/durablefile.ts';
 import { z } from 'zod';
@@ -139,7 +139,7 @@ export async function readNetwork(node: ClusterNode, pods: readonly PodState[]):
 
 function decode(text: string): Attachment | undefined {
   try {
-    return attachmentSchema.safeParse(JSON.parse(text)).data;
+    return decodeRecord(new TextEncoder().encode(text));
   } catch {
     return undefined;
   }

@@ -9,7 +9,6 @@ const [host, queue] = [hostLinkName(key), queueLinkName(key)];
 
 /** With a port of the node and limits both ways. */
 export const attachment: Attachment = {
-  format: 3,
   ...key,
   network: 'berth',
   netns: { path: '/var/run/netns/one', identity: '4:100' },
