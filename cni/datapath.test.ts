@@ -12,8 +12,8 @@ test('forwards, guards the node, and masquerades what leaves the range, once and
     nodes: ['10.1.1.0/24', 'fd00:1:1::/64'],
     uplinks6: [],
   };
-  await applyDatapath(input, nftables, sysctl);
-  await applyDatapath(input, nftables, sysctl);
+  await applyDatapath(input, (commands) => nftables.run(commands), sysctl);
+  await applyDatapath(input, (commands) => nftables.run(commands), sysctl);
   expect(await sysctl.read('net.ipv4.ip_forward')).toBe('1');
   const state = await nftables.list(tableName);
   expect(state?.sets).toEqual(
@@ -40,7 +40,7 @@ test('with IPv6 pods the node forwards IPv6 and goes on believing the router it 
   const accept = { 'net/ipv6/conf/eth0/accept_ra': '1', 'net/ipv6/conf/eth1/accept_ra': '0' };
   const sysctl = new FakeSysctl({ 'net.ipv4.ip_forward': '0', 'net.ipv6.conf.all.forwarding': '0', ...accept });
   const input = { pods: ['10.1.0.0/24', 'fd00:1::/64'], masquerade: true, direct: [], uplinks6: ['eth0', 'eth1'] };
-  await applyDatapath(input, new FakeNftables(), sysctl);
+  await applyDatapath(input, () => Promise.resolve(), sysctl);
   expect(Object.fromEntries(sysctl.values)).toEqual({
     'net.ipv4.ip_forward': '1',
     'net.ipv6.conf.all.forwarding': '1',
@@ -54,7 +54,7 @@ test('networks inside others are left out: an interval set refuses overlaps', as
   const pods = ['10.1.0.7/32', '10.1.0.0/24', '10.9.0.3/32', '10.9.0.3/32'];
   await applyDatapath(
     { pods, masquerade: false, direct: ['10.0.0.0/8', '10.1.0.0/16'], uplinks6: [] },
-    nftables,
+    (commands) => nftables.run(commands),
     new FakeSysctl(),
   );
   const state = await nftables.list(tableName);

@@ -1,5 +1,5 @@
 /** What all pods share: forwarding, one nft table with masquerade and guards. Its cost does not grow with the pods. */
-import type { NftSet, NftTable, Nftables } from '../linux/nftables/nftables.ts';
+import type { NftCommand, NftSet, NftTable } from '../linux/nftables/nftables.ts';
 import { familyOf } from '../linux/ipaddress.ts';
 import type { Family } from '../linux/ipaddress.ts';
 import type { Sysctl } from '../linux/sysctl.ts';
@@ -51,8 +51,7 @@ export function planTable({ pods, masquerade, direct, nodes = [], ports = portMa
       { name: 'pods6', type: 'ipv6_addr', elements: outermost(pods, 6) },
       { name: 'direct', type: 'ipv4_addr', elements: outermost([...never, ...direct], 4) },
       { name: 'direct6', type: 'ipv6_addr', elements: outermost([...never, ...direct], 6) },
-      { name: nodeSets[4], type: 'ipv4_addr', elements: nodes.filter((range) => familyOf(range) === 4) },
-      { name: nodeSets[6], type: 'ipv6_addr', elements: nodes.filter((range) => familyOf(range) === 6) },
+      ...nodeElements(nodes),
       ...ports,
     ],
     chains: [
@@ -63,11 +62,12 @@ export function planTable({ pods, masquerade, direct, nodes = [], ports = portMa
         type: 'filter',
         hook: 'prerouting',
         priority: -300,
+        // Every packet passes here: what hardly any has is asked first.
         rules: [
-          'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+          'ip daddr 127.0.0.0/8 iifname != "lo" drop',
           // A pod that plays router would become the node's own gateway for IPv6 (CVE-2020-10749). By group, so that it
           // holds from the moment a link is made.
-          `iifgroup ${linkGroup} icmpv6 type nd-router-advert drop`,
+          `icmpv6 type nd-router-advert iifgroup ${linkGroup} drop`,
         ],
       },
       {
@@ -91,12 +91,24 @@ export function planTable({ pods, masquerade, direct, nodes = [], ports = portMa
   };
 }
 
-/** Makes the node forward and the table be as planned. */
-export async function applyDatapath(input: DatapathInput, nftables: Nftables, sysctl: Sysctl): Promise<void> {
+/** The sets with the pod ranges of other nodes. */
+export function nodeElements(ranges: readonly string[]): readonly NftSet[] {
+  return [
+    { name: nodeSets[4], type: 'ipv4_addr', elements: ranges.filter((range) => familyOf(range) === 4) },
+    { name: nodeSets[6], type: 'ipv6_addr', elements: ranges.filter((range) => familyOf(range) === 6) },
+  ];
+}
+
+/** Makes the node forward and the table be as planned, with `change` of a turn. */
+export async function applyDatapath(
+  input: DatapathInput,
+  change: (commands: readonly NftCommand[]) => Promise<void>,
+  sysctl: Sysctl,
+): Promise<void> {
   await forwardIpv4(sysctl);
   if (input.pods.some((network) => network.includes(':')))
     await forwardIpv6(() => Promise.resolve(input.uplinks6), sysctl);
-  await nftables.run([{ op: 'replace-table', table: planTable(input) }]);
+  await change([{ op: 'replace-table', table: planTable(input) }]);
 }
 
 /** Makes the node forward IPv4; returns whether it did not. */

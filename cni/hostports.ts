@@ -1,6 +1,5 @@
 /** Ports of the node that lead to pods: who has which, as elements of the table's maps, and flows that must be forgotten. */
 import { BerthError } from '../kit/errors.ts';
-import type { KeyedLock } from '../kit/keyedlock.ts';
 import type { Conntrack } from '../linux/conntrack.ts';
 import { familyOf } from '../linux/ipaddress.ts';
 import type { Family } from '../linux/ipaddress.ts';
@@ -11,6 +10,7 @@ import type { Attachment } from './attachment.ts';
 import { CniError } from './errors.ts';
 import { cniCode } from './protocol.ts';
 import type { AttachmentKey } from './request.ts';
+import type { TableTurns } from './tableturns.ts';
 
 /** A mapping for one family. `hostIP` is empty for all addresses of the node. */
 interface FamilyPort {
@@ -105,8 +105,8 @@ export function portSourceRules(group: number): readonly string[] {
 export interface HostPortsParts {
   readonly nftables: Nftables;
   readonly conntrack: Conntrack;
-  /** Held under `table` while elements change, so that nobody replaces the table by one without them. */
-  readonly lock: KeyedLock;
+  /** Elements change in turn, so that nobody replaces the table by one without them. */
+  readonly turns: TableTurns;
   /** The node's own addresses of a family, without prefix length. */
   readonly local: (family: Family) => Promise<readonly string[]>;
 }
@@ -216,7 +216,7 @@ export class HostPorts {
   }
 
   async #run(commands: readonly NftCommand[]): Promise<void> {
-    await this.#parts.lock.run('table', () => this.#parts.nftables.run(commands));
+    await this.#parts.turns.take((change) => change(this.#parts.nftables, commands));
   }
 
   /** Flows over UDP that go to the node's ports of this pod, or went: only the first packet of a flow is translated. */

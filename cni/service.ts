@@ -1,7 +1,6 @@
 /** The pod network as a service of the agent: starts from what the last agent left, serves CNI calls, stops without a trace in any pod. */
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
-import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
 import { familyOf } from '../linux/ipaddress.ts';
@@ -12,7 +11,7 @@ import { Attacher } from './attacher.ts';
 import { createHandler } from './calls.ts';
 import { networkCares } from './cares.ts';
 import type { NetworkConfig } from './config.ts';
-import { applyDatapath, forwardIpv4, forwardIpv6 } from './datapath.ts';
+import { applyDatapath, forwardIpv4, forwardIpv6, nodeElements } from './datapath.ts';
 import { parseSpan } from './exclusions.ts';
 import { HostPorts, portMaps } from './hostports.ts';
 import { installConflist, installExecutable, preferredConfigurations, socketPath } from './install.ts';
@@ -36,6 +35,7 @@ import type { RecoveryPlan } from './recovery.ts';
 import { CniServer } from './server.ts';
 import { AttachmentStore } from './store.ts';
 import { TableCare } from './tablecare.ts';
+import { TableTurns } from './tableturns.ts';
 import { Upkeep, createRepairCounter } from './upkeep.ts';
 import { sourcesOf, uplinkOf } from './uplink.ts';
 import type { Uplink } from './uplink.ts';
@@ -86,8 +86,7 @@ class NetworkService implements Service {
   readonly #countQueued;
   readonly #countRepair;
   readonly #countReaped;
-  /** `table`: who replaces the table or changes elements that the records tell. */
-  readonly #lock = new KeyedLock();
+  readonly #turns = new TableTurns();
   #started: Started | undefined;
 
   constructor(config: NetworkConfig, options: NetworkServiceOptions) {
@@ -126,6 +125,7 @@ class NetworkService implements Service {
         mode: betweenNodes.mode === 'none' ? 'routed' : betweenNodes.mode,
         tunnel: { id: betweenNodes.vni, port: betweenNodes.port },
         own: ranges,
+        turns: this.#turns,
         restoreTable: () => this.#prepareDatapath(ranges, store, host, () => router.ranges),
         log,
       });
@@ -183,7 +183,16 @@ class NetworkService implements Service {
           );
         const nftables = this.#kernel.openNftables();
         sockets.push(nftables);
-        const table = new TableCare(nftables, () => this.#prepareDatapath(ranges, store, host, () => router.ranges));
+        const table = new TableCare({
+          nftables,
+          turns: this.#turns,
+          // The elements of a pod are there from before it is active until after it is no more.
+          owned: () => [
+            ...portMaps(store.all().filter(({ state }) => state === 'active')),
+            ...nodeElements(router.ranges),
+          ],
+          restore: () => this.#prepareDatapath(ranges, store, host, () => router.ranges),
+        });
         const reaper = new Reaper({
           attachments: () => store.all(),
           look: (path) => this.#kernel.namespaces.look(path),
@@ -306,7 +315,7 @@ class NetworkService implements Service {
     const nftables = this.#kernel.openNftables();
     try {
       const uplinks6 = await defaultLinks6(host);
-      await this.#lock.run('table', async () => {
+      await this.#turns.take(async (change) => {
         const attachments = store.all();
         const input = {
           // Pods that got their address from an earlier range live on.
@@ -317,7 +326,7 @@ class NetworkService implements Service {
           nodes: nodes(),
           uplinks6,
         };
-        await applyDatapath(input, nftables, this.#kernel.sysctl);
+        await applyDatapath(input, (commands) => change(nftables, commands), this.#kernel.sysctl);
       });
     } finally {
       nftables.close();
@@ -327,7 +336,7 @@ class NetworkService implements Service {
   #hostPorts(store: AttachmentStore, host: RouteSocket, nftables: Nftables): HostPorts {
     const local = async (family: Family): Promise<readonly string[]> =>
       (await host.addresses(family)).map(({ address }) => address.replace(/\/.*/, ''));
-    return new HostPorts({ nftables, conntrack: this.#kernel.conntrack, lock: this.#lock, local }, store.all());
+    return new HostPorts({ nftables, conntrack: this.#kernel.conntrack, turns: this.#turns, local }, store.all());
   }
 }
 

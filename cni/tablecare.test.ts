@@ -1,7 +1,8 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeNftables } from '../linux/nftables/fake.ts';
-import type { NftCommand } from '../linux/nftables/nftables.ts';
+import type { NftCommand, NftSet } from '../linux/nftables/nftables.ts';
 import { TableCare } from './tablecare.ts';
+import { TableTurns } from './tableturns.ts';
 
 const made = {
   op: 'replace-table',
@@ -17,17 +18,39 @@ const made = {
 const other: NftCommand = { op: 'replace-table', table: { name: 'other', sets: [], chains: [] } };
 
 let nftables: FakeNftables;
+let turns: TableTurns;
+let owned: readonly NftSet[] = [];
 let restored = 0;
+let lists = 0;
+let now = 0;
 let care: TableCare;
+
+function careWith(restore: () => Promise<void>): TableCare {
+  return new TableCare({ nftables, turns, owned: () => owned, restore, now: () => now });
+}
+
+async function change(command: NftCommand): Promise<void> {
+  await turns.take((own) => own(nftables, [command]));
+}
+
 beforeEach(async () => {
   nftables = new FakeNftables();
+  turns = new TableTurns();
+  owned = [];
   restored = 0;
+  now = 0;
   await nftables.run([made]);
-  care = new TableCare(nftables, async () => {
+  const list = nftables.list.bind(nftables);
+  nftables.list = (table) => {
+    lists++;
+    return list(table);
+  };
+  care = careWith(async () => {
     restored++;
-    await nftables.run([made]);
+    await change(made);
   });
   await care.mend();
+  lists = 0;
 });
 
 function without(part: 'sets' | 'chains' | 'rules' | 'elements'): NftCommand {
@@ -66,17 +89,56 @@ test.each<[string, NftCommand]>([
   expect(restored).toBe(0);
 });
 
+const withPod = { op: 'add-elements', table: 'berth', set: 'ports', elements: ['10.1.0.3'] } satisfies NftCommand;
+
+describe('what a living pod has in the table', () => {
+  beforeEach(async () => {
+    await change(withPod);
+    owned = [{ name: 'ports', type: 'ipv4_addr', elements: ['10.1.0.3/32'] }];
+  });
+
+  test('is restored when somebody takes it', async () => {
+    await nftables.run([{ ...withPod, op: 'delete-elements' }]);
+    expect(await care.mend()).toBe(true);
+  });
+
+  test('is restored also when changes of our own come before and after', async () => {
+    await change({ ...withPod, elements: ['10.1.0.4'] });
+    await nftables.run([{ ...withPod, op: 'delete-elements' }]);
+    await change({ ...withPod, elements: ['10.1.0.5'] });
+    expect(await care.mend()).toBe(true);
+  });
+
+  test('is restored within a while when one of our changes was none', async () => {
+    await change(withPod);
+    await nftables.run([{ ...withPod, op: 'delete-elements' }]);
+    expect(await care.mend()).toBe(false);
+    now += 10_000;
+    expect(await care.mend()).toBe(true);
+  });
+});
+
+test('our own changes are not looked at, but for once in a while', async () => {
+  for (let at = 4; at < 40; at++) {
+    await change({ ...withPod, elements: [`10.1.0.${at}`] });
+    expect(await care.mend()).toBe(false);
+  }
+  expect(lists).toBe(0);
+  now += 10_000;
+  await care.mend();
+  await care.mend();
+  expect(lists).toBe(1);
+});
+
 test('a table that is gone before the first look is restored', async () => {
   await nftables.run([{ op: 'delete-table', table: 'berth' }]);
-  const late = new TableCare(nftables, () => nftables.run([made]));
+  const late = careWith(() => change(made));
   expect(await late.mend()).toBe(true);
 });
 
 test('what cannot be restored is tried again at every look', async () => {
   let refusal: Error | undefined = new Error('EPERM');
-  const refused = new TableCare(nftables, () =>
-    refusal === undefined ? nftables.run([made]) : Promise.reject(refusal),
-  );
+  const refused = careWith(() => (refusal === undefined ? change(made) : Promise.reject(refusal)));
   await refused.mend();
   await nftables.run([{ op: 'delete-table', table: 'berth' }]);
   await expect(refused.mend()).rejects.toThrow('EPERM');

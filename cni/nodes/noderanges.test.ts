@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { FakeNftables } from '../../linux/nftables/fake.ts';
 import { planTable, tableName } from '../datapath.ts';
+import { TableTurns } from '../tableturns.ts';
 import { NodeRanges } from './noderanges.ts';
 
 async function table(nodes: readonly string[] = []): Promise<{ nftables: FakeNftables; ranges: NodeRanges }> {
@@ -10,7 +11,7 @@ async function table(nodes: readonly string[] = []): Promise<{ nftables: FakeNft
     await nftables.run([{ op: 'replace-table', table: planTable(input) }]);
   };
   await make(nodes);
-  const ranges: NodeRanges = new NodeRanges(nftables, () => make(ranges.current));
+  const ranges: NodeRanges = new NodeRanges(nftables, new TableTurns(), () => make(ranges.current));
   return { nftables, ranges };
 }
 

@@ -3,15 +3,18 @@ import { BerthError } from '../../kit/errors.ts';
 import { familyOf } from '../../linux/ipaddress.ts';
 import type { NftCommand, Nftables } from '../../linux/nftables/nftables.ts';
 import { nodeSets, tableName } from '../datapath.ts';
+import type { TableTurns } from '../tableturns.ts';
 
 export class NodeRanges {
   readonly #nftables: Nftables;
+  readonly #turns: TableTurns;
   readonly #restore: () => Promise<void>;
   #current: readonly string[] = [];
 
   /** `restore` makes the whole table anew, with what `current` says. */
-  constructor(nftables: Nftables, restore: () => Promise<void>) {
+  constructor(nftables: Nftables, turns: TableTurns, restore: () => Promise<void>) {
     this.#nftables = nftables;
+    this.#turns = turns;
     this.#restore = restore;
   }
 
@@ -38,16 +41,18 @@ export class NodeRanges {
       }
     }
     if (commands.length === 0) return;
-    this.#current = [...ranges];
-    try {
-      await this.#nftables.run(commands);
-    } catch (error) {
-      // Somebody took the table or an element away.
-      if (!(error instanceof BerthError && error.code === 'NOT_FOUND')) {
+    const done = await this.#turns.take(async (change) => {
+      this.#current = [...ranges];
+      try {
+        await change(this.#nftables, commands);
+        return true;
+      } catch (error) {
+        // Somebody took the table or an element away.
+        if (error instanceof BerthError && error.code === 'NOT_FOUND') return false;
         this.#current = [...before];
         throw error;
       }
-      await this.#restore();
-    }
+    });
+    if (!done) await this.#restore();
   }
 }

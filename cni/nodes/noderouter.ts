@@ -10,6 +10,7 @@ import type { Network } from '../addresses.ts';
 import { tunnelGroup } from '../attachment.ts';
 import type { NetworkKernel } from '../kernel.ts';
 import { randomIndex } from '../plan.ts';
+import type { TableTurns } from '../tableturns.ts';
 import { uplinkOf } from '../uplink.ts';
 import type { Uplink } from '../uplink.ts';
 import type { NodeFacts, NodeSource } from './nodefacts.ts';
@@ -29,6 +30,8 @@ export interface NodeRouterOptions {
   readonly mode: WayMode;
   /** VXLAN network identifier and UDP port of the tunnel. */
   readonly tunnel: { readonly id: number; readonly port: number };
+  /** In which the nft table is changed. */
+  readonly turns: TableTurns;
   /** Makes the nft table anew, with `ranges`. */
   readonly restoreTable: () => Promise<void>;
   readonly log: Logger;
@@ -76,7 +79,7 @@ export class NodeRouter {
     this.#options = options;
     this.#nftables = options.kernel.openNftables();
     this.#socket = options.kernel.rtnetlink.open();
-    this.#ranges = new NodeRanges(this.#nftables, options.restoreTable);
+    this.#ranges = new NodeRanges(this.#nftables, options.turns, options.restoreTable);
     this.#sync = coalesce(() => this.#apply());
   }
 

@@ -31,9 +31,10 @@ export class FakeNftables implements Nftables {
           { sets: new Map([...sets].map(([set, elements]) => [set, new Set(elements)])), chains: new Map(chains) },
         ]),
       );
-      for (const command of commands) apply(draft, command);
+      let changed = false;
+      for (const command of commands) if (apply(draft, command)) changed = true;
       this.#tables = draft;
-      this.#generation++;
+      if (changed) this.#generation++;
       resolve();
     });
   }
@@ -61,7 +62,8 @@ export class FakeNftables implements Nftables {
   }
 }
 
-function apply(tables: Map<string, FakeTable>, command: NftCommand): void {
+/** Returns whether it changed anything: a transaction that does not is no new generation. */
+function apply(tables: Map<string, FakeTable>, command: NftCommand): boolean {
   switch (command.op) {
     case 'replace-table': {
       const { name, sets, chains } = command.table;
@@ -69,22 +71,28 @@ function apply(tables: Map<string, FakeTable>, command: NftCommand): void {
         sets: new Map(sets.map((set) => [set.name, new Set(set.elements.map(normal))])),
         chains: new Map(chains.map((chain) => [chain.name, chain.rules])),
       });
-      return;
+      return true;
     }
     case 'delete-table':
+      // The kernel counts that also without a table: it is made first, so that its deletion cannot fail.
       tables.delete(command.table);
-      return;
+      return true;
     case 'add-elements':
     case 'delete-elements': {
       const set = tables.get(command.table)?.sets.get(command.set);
       if (set === undefined) throw missing(`set ${command.set} of table ${command.table}`);
-      for (const element of command.elements.map(normal))
+      let changed = false;
+      for (const element of command.elements.map(normal)) {
+        const had = set.has(element);
         if (command.op === 'add-elements') {
           const [key = '', value] = element.split(' : ');
           if (value !== undefined && [...set].some((other) => other !== element && other.startsWith(`${key} : `)))
             throw new BerthError('INTERNAL', 'nftables refused a transaction: File exists');
           set.add(element);
         } else if (!set.delete(element)) throw missing(`element ${element} of set ${command.set}`);
+        if (set.has(element) !== had) changed = true;
+      }
+      return changed;
     }
   }
 }

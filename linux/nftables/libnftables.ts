@@ -90,7 +90,8 @@ class KernelNftables implements Nftables {
   readonly #library: Library;
   readonly #context: Context;
   #tail: Promise<unknown> = Promise.resolve();
-  #generations: GenerationSocket | undefined;
+  // From the beginning, as it belongs to the network namespace that this thread is in then, like the context.
+  readonly #generations = new GenerationSocket();
   #closed = false;
 
   constructor(library: Library) {
@@ -126,14 +127,14 @@ class KernelNftables implements Nftables {
   }
 
   async generation(): Promise<number> {
-    return await this.#inTurn(() => (this.#generations ??= new GenerationSocket()).read());
+    return await this.#inTurn(() => this.#generations.read());
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     void this.#tail.then(() => {
-      this.#generations?.close();
+      this.#generations.close();
       this.#library.free(this.#context);
     });
   }

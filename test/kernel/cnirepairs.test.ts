@@ -56,6 +56,41 @@ test.each([
   expect(await node.stopAgent()).toContain('berth_cni_repairs_total{what="table"} 1');
 });
 
+function mapped(hostPort: number): Record<string, unknown> {
+  return { runtimeConfig: { portMappings: [{ hostPort, containerPort: 7700, protocol: 'tcp' }] } };
+}
+
+test.each([
+  ['the map of ports', ['flush', 'map', 'inet', 'berth', 'ports']],
+  ['one port', ['delete', 'element', 'inet', 'berth', 'ports', '{ tcp . 8080 }']],
+  ['what lets a pod reach itself', ['flush', 'set', 'inet', 'berth', 'hairpin']],
+  ['a chain', ['flush', 'chain', 'inet', 'berth', 'ports-in']],
+])('after the loss of %s a port of the node soon leads to its pod again', async (_what, command) => {
+  const node = await start();
+  for (const pod of ['one', 'two']) node.addNamespace(pod);
+  expect(await node.add('one', mapped(8080))).toMatchObject({ exit: 0 });
+  await node.serve('one');
+  const table = (): string => node.nft('list', 'table', 'inet', 'berth');
+  const [before, another] = [table(), mapped(8081)];
+  node.nft(...command);
+  // A change of our own right behind it does not hide it.
+  expect(await node.add('two', another)).toMatchObject({ exit: 0 });
+  expect(await node.del('two')).toMatchObject({ exit: 0 });
+  await soon(() => table() === before);
+  expect(await node.ask('world', node.nodeAddress, 8080)).toBe(node.worldAddress);
+  expect(await node.stopAgent()).toContain('berth_cni_repairs_total{what="table"} 1');
+});
+
+test('pods with ports that come and go are no reason for a repair', async () => {
+  const node = await start();
+  node.addNamespace('one');
+  for (let round = 0; round < 6; round++) {
+    expect(await node.add('one', mapped(8080))).toMatchObject({ exit: 0 });
+    expect(await node.del('one')).toMatchObject({ exit: 0 });
+  }
+  expect(await node.stopAgent()).not.toContain('berth_cni_repairs_total{what="table"}');
+});
+
 test("others' tables are left as they are", async () => {
   const node = await start();
   node.nft('add', 'table', 'inet', 'stranger');

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { inNamespace, namespaces } from '../../linux/netns.ts';
 import { FakeNftables } from '../../linux/nftables/fake.ts';
 import { openNftables } from '../../linux/nftables/libnftables.ts';
-import type { NftTable, Nftables } from '../../linux/nftables/nftables.ts';
+import type { NftCommand, NftTable, Nftables } from '../../linux/nftables/nftables.ts';
 
 const undo: (() => void)[] = [];
 afterEach(() => {
@@ -124,6 +124,27 @@ describe.each([
       nftables.run([{ op: 'add-elements', table: 'berth', set: 'direct', elements: ['10.9.0.0/16'] }, command]),
     ).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(await nftables.list('berth')).toEqual(state);
+  });
+
+  test('each transaction that changes something is one generation, any other is none', async () => {
+    const nftables = make();
+    const steps = async (commands: readonly NftCommand[]): Promise<number> => {
+      const before = await nftables.generation();
+      await nftables.run(commands);
+      return (await nftables.generation()) - before;
+    };
+    const change = { table: 'berth', set: 'pods', elements: ['10.2.0.1'] };
+    expect(await steps([{ op: 'replace-table', table }])).toBe(1);
+    expect(await steps([{ op: 'add-elements', ...change }])).toBe(1);
+    expect(await steps([{ op: 'add-elements', ...change }])).toBe(0);
+    expect(
+      await steps([
+        { op: 'add-elements', ...change },
+        { op: 'delete-elements', ...change },
+      ]),
+    ).toBe(1);
+    await expect(steps([{ op: 'delete-elements', ...change }])).rejects.toThrow();
+    expect(await steps([{ op: 'delete-table', table: 'berth' }])).toBe(1);
   });
 
   test('deletes a table, once and again', async () => {

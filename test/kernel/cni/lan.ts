@@ -10,6 +10,7 @@ import { planTable } from '../../../cni/datapath.ts';
 import type { NodeFacts } from '../../../cni/nodes/nodefacts.ts';
 import { NodeRouter } from '../../../cni/nodes/noderouter.ts';
 import type { WayMode } from '../../../cni/nodes/noderoutes.ts';
+import { TableTurns } from '../../../cni/tableturns.ts';
 import { createLogger } from '../../../kit/log.ts';
 import { inNamespace, namespaces } from '../../../linux/netns.ts';
 import { openNftables } from '../../../linux/nftables/libnftables.ts';
@@ -150,6 +151,7 @@ export async function startAgent(n: number, mode: WayMode = 'auto'): Promise<Age
     await nftables.run([{ op: 'replace-table', table: planTable(input) }]);
   };
   const router: NodeRouter = new NodeRouter({
+    turns: new TableTurns(),
     kernel: {
       rtnetlink: { open: () => rtnetlink.open(namespace) },
       openNftables: () => inNamespace(namespace, openNftables),
