@@ -330,15 +330,28 @@ export class Attacher {
     onUnreachable: () => void = () => undefined,
   ): Promise<void> {
     const { store, host, ports } = this.#parts;
-    store.put({ ...attachment, state: 'releasing' });
+    const recorded = this.#recordReleasing(attachment);
     await host.apply(releaseRequests(attachment));
     await ports.close(attachment);
-    onUnreachable();
+    // Without the record a crash from here on would leave one of a living pod: then only the whole is an answer.
+    if (recorded) onUnreachable();
     await this.#removeLinksOf(attachment, attachment.limits?.egress !== undefined);
     store.remove(attachment);
     ports.release(attachment);
     this.#parts.pool.release(attachment.addresses.filter((address) => !kept.includes(address)));
     this.#parts.pool.releaseHeld(keyText(attachment));
+  }
+
+  /** Returns whether it could: a pod must be able to go also where there is no room for a word more. */
+  #recordReleasing(attachment: Attachment): boolean {
+    const { store, log } = this.#parts;
+    try {
+      store.put({ ...attachment, state: 'releasing' });
+      return true;
+    } catch (error) {
+      log.warn({ container: attachment.containerID, error: messageOf(error) }, 'detaching without a record of it');
+      return false;
+    }
   }
 
   /** Of one that nobody knows, or whose record cannot be read, there may be links and a file. */

@@ -37,6 +37,11 @@ test("the Node's range is remembered for a start without an API server", async (
   expect(await resolve('auto', nobody)).toBe('10.2.0.0/24');
 });
 
+test('a range that cannot be remembered serves all the same', async () => {
+  await writeFile(join(folder, 'run'), 'a file where the folder should be');
+  expect(await resolve('auto', () => Promise.resolve(['10.2.0.0/24']))).toBe('10.2.0.0/24');
+});
+
 test('both families are taken, and remembered', async () => {
   expect(await resolve('auto', () => Promise.resolve(['10.2.0.0/24', 'fd00:2::/64']))).toBe('10.2.0.0/24,fd00:2::/64');
   expect(await resolve('auto', nobody)).toBe('10.2.0.0/24,fd00:2::/64');

@@ -60,7 +60,19 @@ export async function resolvePodRanges(
     return known;
   }
   const ranges = parseRanges(texts, "the Node's list of podCIDRs");
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeFileAtomic(file, `${texts.join('\n')}\n`, { sync: false });
+  await remember(file, texts, log);
   return ranges;
+}
+
+/** For the next start. That this one cannot is no reason to leave the node without a network. */
+async function remember(file: string, texts: readonly string[], log: Logger): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeFileAtomic(file, `${texts.join('\n')}\n`, { sync: false });
+  } catch (error) {
+    log.warn(
+      { file, error: messageOf(error) },
+      "cannot write the Node's podCIDRs down for a start without the API server",
+    );
+  }
 }

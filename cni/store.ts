@@ -1,9 +1,9 @@
 /** The attachments of this boot: a map in memory, and one file each on tmpfs, replaced atomically (design decision 7). */
-import { rmSync } from 'node:fs';
+import { unlinkSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile, temporaryPrefix } from '../kit/durablefile.ts';
-import { messageOf } from '../kit/errors.ts';
+import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
 import { keyText, recordName } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
@@ -54,15 +54,37 @@ export class AttachmentStore {
     return [...this.#attachments.values()];
   }
 
-  /** Writes the record, then remembers it: what is in memory has been written. */
+  /** Writes the record, then remembers it: what is in memory has been written. Throws IO_FAILED. */
   put(attachment: Attachment): void {
-    // No fsync: a reboot takes the file, the link and the pod together.
-    replaceFile(join(this.#folder, recordName(attachment)), encodeRecord(attachment));
+    const file = join(this.#folder, recordName(attachment));
+    try {
+      // No fsync: a reboot takes the file, the link and the pod together.
+      replaceFile(file, encodeRecord(attachment));
+    } catch (error) {
+      throw refused('write', file, attachment, error);
+    }
     this.#attachments.set(keyText(attachment), attachment);
   }
 
+  /** Throws IO_FAILED; a record that is not there is no error. */
   remove(key: AttachmentKey): void {
-    rmSync(join(this.#folder, recordName(key)), { force: true });
+    const file = join(this.#folder, recordName(key));
+    try {
+      unlinkSync(file);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw refused('remove', file, key, error);
+    }
     this.#attachments.delete(keyText(key));
   }
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  ENOSPC: 'its file system is full: remove what fills it (df, df -i)',
+  EDQUOT: 'its file system is full: remove what fills it (quota)',
+  EROFS: 'its file system is read-only: find out why (dmesg) and mount it read-write again',
+};
+
+function refused(what: string, file: string, key: AttachmentKey, error: unknown): BerthError {
+  const why = remedies[errnoOf(error) ?? ''] ?? messageOf(error);
+  return new BerthError('IO_FAILED', `cannot ${what} ${file}, the record of ${keyText(key)}: ${why}`, { cause: error });
 }

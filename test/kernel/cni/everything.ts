@@ -38,7 +38,7 @@ export function traces(node: TestNode): readonly string[] {
       ...lines(family, 'route', 'show', 'table', 'all').filter(elsewhere),
       ...lines(family, 'neigh', 'show', 'nud', 'permanent').filter(elsewhere),
     ]),
-    ...elements.filter((text) => /8080|8053|10\.244\.7\.2|fd00:7::2/.test(text)),
+    ...elements.filter((text) => /8080|8053|10\.244\.7\.[1-9]|fd00:7::[1-9a-f]/.test(text)),
     ...node.records(),
     ...(existsSync(queue) ? readdirSync(queue) : []),
   ];
