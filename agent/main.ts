@@ -1,8 +1,8 @@
-/** The command line `berth`: run, validate, get, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
+/** The command line `berth`: run, validate, get, uninstall, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../kit/errors.ts';
-import { kinds, outputs } from './commands/choices.ts';
-import type { Kind, Output } from './commands/choices.ts';
+import { kinds, outputs, reports } from './commands/choices.ts';
+import type { Kind, Output, Report } from './commands/choices.ts';
 import { version } from './version.ts';
 
 const usageExit = 2;
@@ -41,6 +41,18 @@ program
   .action(async (kind: Kind, { output, socket }: { output: Output; socket: string }) => {
     const { get } = await import('./commands/get.ts');
     process.exitCode = await get(kind, output, socket);
+  });
+
+program
+  .command('uninstall')
+  .description("take Berth's network off this node, after the DaemonSet and the pods have gone; volumes stay")
+  .option('--config <file>', 'the NodeConfig that the agent ran with, when it named other folders')
+  .option('--force', 'also take it from pods that still run', false)
+  .option('--dry-run', 'only say what would be removed', false)
+  .addOption(new Option('-o, --output <format>', 'how to print it').choices(reports).default('text'))
+  .action(async (given: { config?: string; force: boolean; dryRun: boolean; output: Report }) => {
+    const { uninstall } = await import('./commands/uninstall.ts');
+    process.exitCode = await uninstall(given);
   });
 
 program

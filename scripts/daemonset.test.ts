@@ -41,10 +41,12 @@ async function nodeConfig() {
 }
 
 test('the image that is asked for is the one that is built', async () => {
-  const { images } = z
-    .object({ images: z.array(z.object({ name: z.string(), newTag: z.string() })) })
-    .parse(parse(await read('kustomization.yaml')));
-  expect(images).toEqual([{ name: 'berth.dev/berth', newTag: manifest.version }]);
+  for (const file of ['kustomization.yaml', 'uninstall/kustomization.yaml']) {
+    const { images } = z
+      .object({ images: z.array(z.object({ name: z.string(), newTag: z.string() })) })
+      .parse(parse(await read(file)));
+    expect(images).toEqual([{ name: 'berth.dev/berth', newTag: manifest.version }]);
+  }
   expect((await podSpec()).containers[0].image).toBe('berth.dev/berth');
 });
 

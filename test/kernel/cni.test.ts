@@ -627,7 +627,7 @@ describe('what is installed', () => {
     const table = node.nft('list', 'table', 'inet', 'berth');
     expect(table).toContain('elements = { 10.244.7.0/24 }');
     expect(table).toContain('masquerade fully-random');
-    expect(table).toContain('iifname != "lo" ip daddr 127.0.0.0/8 drop');
+    expect(table).toContain('ip daddr 127.0.0.0/8 iifname != "lo" drop');
     expect(table).toContain('nd-router-advert drop');
     await node.add('two');
     const metrics = await node.stopAgent();

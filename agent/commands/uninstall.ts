@@ -1,0 +1,33 @@
+/** `berth uninstall`: takes Berth's network off the node it runs on, once no agent and no pod needs it. */
+import { networkSchema } from '../../cni/config.ts';
+import { networkKernel } from '../../cni/kernel.ts';
+import { describeRemoval } from '../../cni/uninstall/plan.ts';
+import { uninstallNetwork } from '../../cni/uninstall/uninstall.ts';
+import type { Report } from './choices.ts';
+import { readNodeConfig } from './readnodeconfig.ts';
+
+export interface UninstallArguments {
+  /** The NodeConfig that the agent ran with; without it every key has its default. */
+  readonly config?: string;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  readonly output: Report;
+}
+
+/** Prints what was removed; throws when the node still needs it. Resolves to the exit code. */
+export async function uninstall({ config: file, force, dryRun, output }: UninstallArguments): Promise<number> {
+  const config = file === undefined ? undefined : await readNodeConfig(file, 'any-node');
+  if (file !== undefined && config === undefined) return 2;
+  const network = config?.network ?? networkSchema.parse({});
+  const removals = await uninstallNetwork({ config: network, kernel: networkKernel, force, dryRun });
+  if (output === 'json') {
+    process.stdout.write(`${JSON.stringify({ dryRun, removed: removals }, null, 2)}\n`);
+    return 0;
+  }
+  const verb = dryRun ? 'would remove' : 'removed';
+  const lines = removals.map((removal) => `${verb} ${describeRemoval(removal)}\n`);
+  process.stdout.write(lines.length === 0 ? "Nothing of Berth's network is on this node.\n" : lines.join(''));
+  // Whoever wants the data gone says so by deleting the claims, or the folder.
+  process.stderr.write('berth: pools and volumes (/var/lib/berth) are left as they are\n');
+  return 0;
+}
