@@ -33,6 +33,7 @@ import { cniCode } from './protocol.ts';
 import type { AttachmentKey, CniRequest } from './request.ts';
 import type { AddResult } from './result.ts';
 import type { AttachmentStore } from './store.ts';
+import { sysctlName } from './sysctls.ts';
 import { sourcesOf } from './uplink.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -52,6 +53,8 @@ export interface AttacherParts {
   readonly knownUplink: Uplink;
   /** MTU of a new pod's link. */
   readonly mtu: (uplink: Uplink) => number;
+  /** Kernel parameters of every pod. */
+  readonly sysctls: Readonly<Record<string, string>>;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -268,6 +271,7 @@ export class Attacher {
       this.#parts.store.put(attachment);
       await this.#applyHost(attachment, namespace);
       this.#openToIpv6(attachment, namespace);
+      this.#setParameters(attachment, namespace);
       await this.#inSandbox(namespace, sandboxRequests(attachment));
       await this.#parts.ports.open(attachment);
       this.#parts.store.put({ ...attachment, state: 'active' });
@@ -297,6 +301,20 @@ export class Attacher {
     const { sysctl } = this.#parts.kernel;
     sysctl.setIn(namespace, `net/ipv6/conf/${sandbox.name}/accept_ra`, '0');
     sysctl.setIn(namespace, `net/ipv6/conf/${sandbox.name}/disable_ipv6`, '0');
+  }
+
+  /** What the configuration sets for every pod, before the pod's end is up. */
+  #setParameters({ sandbox }: Attachment, namespace: NetworkNamespace): void {
+    for (const [name, value] of Object.entries(this.#parts.sysctls))
+      try {
+        this.#parts.kernel.sysctl.setIn(namespace, sysctlName(name, sandbox.name), value);
+      } catch (error) {
+        throw new CniError(
+          cniCode.invalidNetworkConfig,
+          `network.sysctls of the NodeConfig: ${name} cannot be "${value}" in a pod: ${causeOf(error)}`,
+          { cause: error },
+        );
+      }
   }
 
   async #inSandbox(namespace: NetworkNamespace, requests: readonly RouteRequest[]): Promise<void> {
@@ -373,6 +391,11 @@ export class Attacher {
       }),
     );
   }
+}
+
+/** The kernel's own words, without advice about parameters of the node. */
+function causeOf(error: unknown): string {
+  return messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
 }
 
 /** What is taken is the runtime's or another plugin's mistake and not the kernel's; everything else stays what it is. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { overlap, parseNetwork } from './addresses.ts';
 import { isWithin, parseSpan } from './exclusions.ts';
 import { longestPrefix } from './allocator.ts';
+import { refusalOfSysctl } from './sysctls.ts';
 
 const ipNetwork = z
   .string()
@@ -75,6 +76,22 @@ export const networkSchema = z.strictObject({
     .default('auto')
     .describe(
       'MTU of pod links; `auto` takes that of the link with the default route, less what the tunnel to other nodes adds once there is one.',
+    ),
+  sysctls: z
+    .record(
+      z.string(),
+      z.string().regex(/^[^\x00-\x1f]{1,256}$/, 'expected a text of at most 256 characters without line breaks'),
+    )
+    .superRefine((given, context) => {
+      for (const name of Object.keys(given)) {
+        const message = refusalOfSysctl(name);
+        if (message !== undefined) context.addIssue({ code: 'custom', path: [name], message });
+      }
+    })
+    .default({})
+    .meta({ title: 'texts by name' })
+    .describe(
+      'Kernel parameters of each pod that starts, in its own network namespace: `net.core.somaxconn: "1024"`. `IFNAME` stands for its interface: `net.ipv4.conf.IFNAME.arp_filter`.',
     ),
   masquerade: z
     .boolean()

@@ -118,7 +118,7 @@ class NetworkService implements Service {
       const uplink = (): Promise<Uplink> => lookAtUplink(host);
       const knownUplink = await uplink();
       const { held, doubtful, release } = await this.#recover(store, host, remover, knownUplink);
-      const { betweenNodes, mtu } = this.#config;
+      const { betweenNodes, mtu, sysctls } = this.#config;
       const router: NodeRouter = new NodeRouter({
         kernel: this.#kernel,
         source: betweenNodes.mode === 'none' ? undefined : this.#options.nodes?.(),
@@ -146,6 +146,7 @@ class NetworkService implements Service {
         ports: this.#hostPorts(store, host, elements),
         uplink,
         knownUplink,
+        sysctls,
         mtu: (known) => (mtu === 'auto' ? router.podMtu(known) : mtu),
         log,
         now: Date.now,
