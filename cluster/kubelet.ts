@@ -52,6 +52,10 @@ export function formatKubeletConfig(cgroupRoot: string): string {
     // These chains are for iptables users; nothing here is one.
     makeIPTablesUtilChains: false,
     serializeImagePulls: false,
+    // Nearly as many as a node has addresses for, so that waves of a hundred may overlap.
+    maxPods: 220,
+    // What a test kills shall be back soon, also the tenth time; the default is up to five minutes.
+    crashLoopBackOff: { maxContainerRestartPeriod: '1s' },
     staticPodPath: '/etc/kubernetes/manifests',
     // The default lies under /usr, which belongs to the machine.
     volumePluginDir: '/var/lib/kubelet/volumeplugins',

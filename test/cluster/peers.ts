@@ -7,13 +7,15 @@ import { createInterface } from 'node:readline';
 import { afterAll } from 'vitest';
 import type { ClusterNode } from '../../cluster/node.ts';
 
-const peer = join(import.meta.dirname, '../kernel/cni/peer.ts');
+const conversation = join(import.meta.dirname, '../kernel/cni/peer.ts');
 const running = new Set<ChildProcess>();
 
 export interface Peer {
   /** The next line it prints. */
   line(): Promise<string>;
   say(line: string): void;
+  /** Ends its input, which is to some a word to finish. */
+  finish(): void;
   end(): void;
 }
 
@@ -26,8 +28,18 @@ export function usePeers(): void {
 
 /** Starts a peer in the network of a node, or of the pod with an address on it. */
 export function startPeer(node: ClusterNode, podAddress: string | undefined, ...args: readonly string[]): Peer {
+  return startProgram(conversation, node, podAddress, ...args);
+}
+
+/** The same with another program of this machine (TypeScript). */
+export function startProgram(
+  program: string,
+  node: ClusterNode,
+  podAddress: string | undefined,
+  ...args: readonly string[]
+): Peer {
   const net = `/proc/${node.pid}/${podAddress === undefined ? 'ns/net' : `root${namespaceOf(node, podAddress)}`}`;
-  const child = spawn('nsenter', [`--net=${net}`, process.execPath, peer, ...args], {
+  const child = spawn('nsenter', [`--net=${net}`, process.execPath, program, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   running.add(child);
@@ -40,6 +52,7 @@ export function startPeer(node: ClusterNode, podAddress: string | undefined, ...
       return value;
     },
     say: (line) => child.stdin.write(line),
+    finish: () => child.stdin.end(),
     end: () => child.kill('SIGKILL'),
   };
 }

@@ -4,6 +4,7 @@ import { berthNamespace, waitForAgents } from '../../scripts/deploy.ts';
 import { inPod, kubectl, listPods } from '../../scripts/kubectl.ts';
 import type { Pod } from '../../scripts/kubectl.ts';
 import { claimManifest, eventually, podManifest, useScene } from '../cluster/scene.ts';
+import { agentReady, killAgent } from './agent.ts';
 import { invariantsHold } from './invariantshold.ts';
 
 const scene = useScene('restarts');
@@ -12,22 +13,9 @@ const nodeName = 'node-2';
 const node = cluster.nodes[1]!;
 const token = randomUUID();
 
-/** Kills the agent's process as the kernel's OOM killer would; the kubelet starts it again. */
-async function killAgent(): Promise<void> {
-  // The kubelet waits longer each time before it starts a killed container again.
-  const pid = await eventually('the agent to run', 120, async () => {
-    const { stdout } = await node.exec(['pgrep', '-f', 'berth.mjs run']);
-    return stdout.trim() === '' ? undefined : stdout.trim();
-  });
-  await node.exec(['kill', '-9', ...pid.split('\n')]);
-}
-
-async function agentIsBack(): Promise<void> {
+async function agentIsBack(killed?: string): Promise<void> {
   await waitForAgents(cluster);
-  await eventually('the agent to be ready', 60, async () => {
-    const { code } = await node.exec(['busybox', 'wget', '-q', '-O', '-', 'http://127.0.0.1:9880/readyz']);
-    return code === 0 ? true : undefined;
-  });
+  await agentReady(node, killed);
 }
 
 async function answersPing(pod: Pod): Promise<void> {
@@ -71,10 +59,10 @@ describe('a pod with address, device and volume', () => {
 
   test('keeps all three while the agent is killed, and is deleted cleanly by the one that comes after', async () => {
     const before = await works('pod');
-    await killAgent();
+    const killed = await killAgent(node);
     const during = await works('pod');
     expect(during.status.podIP).toBe(before.status.podIP);
-    await agentIsBack();
+    await agentIsBack(killed);
     expect((await works('pod')).metadata.uid).toBe(before.metadata.uid);
     await scene.remove('pod', 'pod');
     await invariantsHold(cluster);
@@ -83,9 +71,9 @@ describe('a pod with address, device and volume', () => {
   });
 
   test('can be deleted while the agent is down: the deletion ends when it is back', async () => {
-    await killAgent();
+    const killed = await killAgent(node);
     await scene.remove('pod', 'pod');
-    await agentIsBack();
+    await agentIsBack(killed);
     await invariantsHold(cluster);
     await scene.apply(podManifest('pod', options));
     await works('pod');
@@ -120,10 +108,10 @@ describe('a pod with address, device and volume', () => {
   });
 
   test('keeps all three while agent, kubelet and containerd are killed together', async () => {
-    await Promise.all([killAgent(), node.kill('kubelet'), node.kill('containerd')]);
+    const [killed] = await Promise.all([killAgent(node), node.kill('kubelet'), node.kill('containerd')]);
     await node.start('containerd');
     await node.start('kubelet');
-    await agentIsBack();
+    await agentIsBack(killed);
     await works('pod');
   });
 
