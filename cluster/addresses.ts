@@ -34,9 +34,15 @@ export function nodeAddresses(index: number, link: Link = firstLink): NodeAddres
   return { v4: `${link.prefix4}.${index + 11}`, v6: `${link.prefix6}:${(index + 11).toString(16)}` };
 }
 
-/** The links of so many nodes, of which the last `far` are behind the router. */
-export function nodeLinks(count: number, far: number): readonly Link[] {
-  return Array.from({ length: count }, (_, index) => (index >= count - far ? secondLink : firstLink));
+/** Where a node is: its number, from 0 and its own for good, and the link it is on. */
+export interface NodePlace {
+  readonly index: number;
+  readonly link: Link;
+}
+
+/** The places of so many nodes, of which the last `far` are behind the router. */
+export function nodePlaces(count: number, far: number): readonly NodePlace[] {
+  return Array.from({ length: count }, (_, index) => ({ index, link: index >= count - far ? secondLink : firstLink }));
 }
 
 /** Node names count from 1: `node-1` has the control plane. */

@@ -2,26 +2,24 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { BerthError, errnoOf } from '../kit/errors.ts';
-import { forwardApiServer, kubectlPath, writeKubectl } from './access.ts';
-import { maxNodes, nodeLinks, secondLink } from './addresses.ts';
-import type { Link } from './addresses.ts';
+import { forwardApiServer, writeKubectl } from './access.ts';
+import { firstLink, maxNodes, nodePlaces, secondLink } from './addresses.ts';
+import type { NodePlace } from './addresses.ts';
 import { apiServer } from './api.ts';
 import { ensurePrograms } from './build.ts';
 import { cacheFolder } from './cache.ts';
-import { run } from './command.ts';
-import type { CommandOptions, CommandResult } from './command.ts';
 import { dnsManifest } from './dns.ts';
 import { withLockFile } from './lockfile.ts';
 import { ensureImages } from './namedimages.ts';
 import type { ImageName } from './namedimages.ts';
 import { createSwitch } from './network.ts';
 import { managedNode } from './node.ts';
-import type { ClusterNode, ManagedNode } from './node.ts';
 import { createPki } from './pki.ts';
 import { checkMachine } from './preflight.ts';
 import { isAlive } from './processes.ts';
 import { kubernetesNames, nodePrograms } from './programs.ts';
 import { checkKubectl, waitForApiServer, waitForNodes } from './readiness.ts';
+import { writeHosts } from './rootfs.ts';
 import {
   claimRunFolder,
   isInUse,
@@ -32,7 +30,11 @@ import {
   runVariable,
   writeState,
 } from './runfolder.ts';
-import type { NodeMount, RunFolder, RunState } from './runfolder.ts';
+import type { NodeMount, RunFolder } from './runfolder.ts';
+import { controlPlane, runningCluster, stateOf } from './running.ts';
+import type { Cluster } from './running.ts';
+
+export type { Cluster } from './running.ts';
 
 /** A real Kubernetes of one or more nodes on this machine: up, use, restart, down. The door of this room. */
 export interface ClusterOptions {
@@ -57,24 +59,6 @@ export interface ClusterOptions {
   readonly onStep?: (step: string) => void;
 }
 
-/** A running cluster. */
-export interface Cluster {
-  readonly name: string;
-  readonly nodes: readonly ClusterNode[];
-  /** Path of the administrator's kubeconfig; its server is on this machine's loopback. */
-  readonly kubeconfig: string;
-  /** Path of a script that is kubectl for this cluster, for the user's shell. */
-  readonly kubectlPath: string;
-  /** Runs kubectl; resolves with its output and exit code, whatever that is. */
-  kubectl(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
-  /** Loads an image archive (docker or OCI) into every node. */
-  load(archive: string): Promise<void>;
-  /** A power cycle: all of the node's processes, namespaces and `/run` go; its disk stays. Resolves when kubelet runs again. */
-  restartNode(index: number): Promise<void>;
-  /** Removes everything. */
-  down(): Promise<void>;
-}
-
 /**
  * Brings a cluster up; resolves when all Nodes are registered with their pod ranges (Ready they are with a CNI plugin). What a
  * killed run of that name left is removed first; a failed `up` leaves nothing but its error.
@@ -88,7 +72,7 @@ export async function upCluster(options: ClusterOptions): Promise<Cluster> {
   if (!Number.isInteger(far) || far < 0 || far >= count) {
     throw new BerthError('INVALID_ARGUMENT', `of ${count} nodes 0 to ${count - 1} can be far, not ${far}`);
   }
-  const links = nodeLinks(count, far);
+  const places = nodePlaces(count, far);
   const folder = runFolder(name, options.dir);
   checkMachine();
   checkUnused(folder);
@@ -108,8 +92,8 @@ export async function upCluster(options: ClusterOptions): Promise<Cluster> {
   try {
     onStep(`Starting ${count === 1 ? 'a node' : `${count} nodes`}`);
     installPrograms(folder, Object.values(programs));
-    await createPki(folder.pki, links);
-    const cluster = await start(folder, options, links, images);
+    await createPki(folder.pki, places);
+    const cluster = await start(folder, options, places, images);
     if (options.dns === true) checkKubectl(await cluster.kubectl(['apply', '-f', '-'], { stdin: dnsManifest() }));
     if (options.detached === true) await releaseClaim(folder);
     return cluster;
@@ -126,8 +110,9 @@ export function useCluster(name: string, dir?: string): Cluster {
   if (state === undefined || !isAlive(state.lan.init)) {
     throw new BerthError('NOT_FOUND', `no cluster "${name}" is up: npm run cluster -- up --name ${name}`);
   }
-  const links = nodeLinks(state.nodes.length, state.far);
-  const nodes = state.nodes.map((namespaces, index) => managedNode(folder, index, links, state.kubeProxy, namespaces));
+  const nodes = state.nodes.map(({ index, far, namespaces }) =>
+    managedNode(folder, { index, link: far ? secondLink : firstLink }, state.kubeProxy, namespaces),
+  );
   return runningCluster(folder, state, nodes);
 }
 
@@ -142,7 +127,7 @@ export async function downCluster(name: string, dir?: string): Promise<boolean> 
 async function start(
   folder: RunFolder,
   options: ClusterOptions,
-  links: readonly Link[],
+  places: readonly NodePlace[],
   images: readonly string[],
 ): Promise<Cluster> {
   const { kubeProxy = true, mounts = [], onStep = () => undefined } = options;
@@ -153,55 +138,25 @@ async function start(
   });
   const apiPort = await forwardApiServer(folder, lan);
   writeKubectl(folder, apiPort);
-  const nodes = links.map((_, index) => managedNode(folder, index, links, kubeProxy));
+  const nodes = places.map((place) => managedNode(folder, place, kubeProxy));
   for (const node of nodes) {
     node.install();
+    writeHosts(node.rootDir, places);
     await node.powerOn(lan, mounts);
   }
-  const far = links.filter((link) => link === secondLink).length;
-  const state = { lan, nodes: nodes.map((node) => node.namespaces), far, kubeProxy, mounts, apiPort };
+  const state = { lan, nodes: nodes.map(stateOf), archives: images, kubeProxy, mounts, apiPort };
   await writeState(folder, state);
   const cluster = runningCluster(folder, state, nodes);
 
   onStep('Waiting for the API server');
   const api = apiServer(apiPort, folder.pki);
   await Promise.all(nodes.map((node) => node.startRuntime()));
-  const loading = Promise.all(images.map((image) => cluster.load(image)));
+  const loading = Promise.all(images.flatMap((image) => nodes.map((node) => node.load(image))));
   await Promise.all([loading, waitForApiServer(api, controlPlane(nodes))]);
   onStep('Waiting for the nodes to register');
   await Promise.all(nodes.map((node) => node.startKubelet()));
   await waitForNodes(api, nodes);
   return cluster;
-}
-
-function runningCluster(folder: RunFolder, initial: RunState, nodes: readonly ManagedNode[]): Cluster {
-  return {
-    name: folder.name,
-    nodes,
-    kubeconfig: folder.kubeconfig,
-    kubectlPath: kubectlPath(folder),
-    kubectl: (args, options = {}) => run(kubectlPath(folder), args, options),
-    load: async (archive) => {
-      await Promise.all(nodes.map((node) => node.load(archive)));
-    },
-    restartNode: async (index) => {
-      const node = nodes[index];
-      if (node === undefined) throw new BerthError('NOT_FOUND', `the cluster has no node number ${index}`);
-      await node.powerOff();
-      await node.powerOn(initial.lan, initial.mounts);
-      await writeState(folder, { ...initial, nodes: nodes.map((each) => each.namespaces) });
-      await node.startRuntime();
-      if (index === 0) await waitForApiServer(apiServer(initial.apiPort, folder.pki), node);
-      await node.startKubelet();
-    },
-    down: () => removeRun(folder),
-  };
-}
-
-function controlPlane(nodes: readonly ManagedNode[]): ManagedNode {
-  const [first] = nodes;
-  if (first === undefined) throw new BerthError('INTERNAL', 'a cluster without nodes');
-  return first;
 }
 
 function checkUnused(folder: RunFolder): void {

@@ -20,6 +20,8 @@ const usage = `usage: npm run cluster -- COMMAND [--name NAME]
   load IMAGE.tar                           load an image archive into every node
   logs NODE COMPONENT                      what a component of a node logged
   restart NODE                             power cycle of a node
+  add-node [--far 1]                       one more node
+  remove-node NODE                         take a node away; its Node object stays until you delete it
 
 NAME is "default" unless given; options come before kubectl's and the program's own arguments.
 Images for --image: ${imageNames.join(', ')}.
@@ -75,6 +77,21 @@ async function main(args: readonly string[]): Promise<number> {
       if (nodeName === undefined) return wrongUsage();
       const cluster = useCluster(name);
       await cluster.restartNode(cluster.nodes.indexOf(findNode(cluster, nodeName)));
+      return 0;
+    }
+    case 'add-node': {
+      const { name, far } = options(rest);
+      const node = await useCluster(name).addNode({ far: far > 0 });
+      say(`${node.name} has joined cluster "${name}".`);
+      return 0;
+    }
+    case 'remove-node': {
+      const { name, positionals } = options(rest);
+      const [nodeName] = positionals;
+      if (nodeName === undefined) return wrongUsage();
+      const cluster = useCluster(name);
+      await cluster.removeNode(findNode(cluster, nodeName).name);
+      say(`${nodeName} is gone. To the cluster it is lost, until you: ${cluster.kubectlPath} delete node ${nodeName}`);
       return 0;
     }
     default:

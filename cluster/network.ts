@@ -3,7 +3,7 @@
  * each node's `eth0`. It has no way out, and routes between the nodes' pod ranges are left to the CNI plugin.
  */
 import { firstLink, nodeAddresses, routerAddresses, secondLink, serviceRanges } from './addresses.ts';
-import type { Link } from './addresses.ts';
+import type { NodePlace } from './addresses.ts';
 import { run, runChecked } from './command.ts';
 import { createNamespaces, enterArguments } from './namespace.ts';
 import type { NamespaceOptions, Namespaces } from './namespace.ts';
@@ -21,7 +21,7 @@ export async function createSwitch(pauseProgram: string, options: NamespaceOptio
 }
 
 /** Plugs a node into the bridge of its link and gives it its addresses. Its previous cable is gone with its previous namespace. */
-export async function connectNode(lan: Namespaces, node: Namespaces, index: number, link: Link): Promise<void> {
+export async function connectNode(lan: Namespaces, node: Namespaces, { index, link }: NodePlace): Promise<void> {
   const port = `node${index + 1}`;
   const { v4, v6 } = nodeAddresses(index, link);
   const other = link === firstLink ? secondLink : firstLink;

@@ -1,11 +1,11 @@
 /** One node: its namespaces and the programs in them. Files and cgroups are made here; the control plane is told from outside. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../kit/errors.ts';
-import { apiPort, firstLink, nodeAddresses, nodeName } from './addresses.ts';
-import type { Link } from './addresses.ts';
+import { apiPort, nodeAddresses, nodeName } from './addresses.ts';
+import type { NodePlace } from './addresses.ts';
 import { createCgroup, removeCgroup } from './cgroup.ts';
-import { run } from './command.ts';
+import { run, runChecked } from './command.ts';
 import type { CommandOptions, CommandResult } from './command.ts';
 import {
   checkComponents,
@@ -64,6 +64,7 @@ export interface ClusterNode {
 
 /** A node with what its cluster does to it. */
 export interface ManagedNode extends ClusterNode {
+  readonly place: NodePlace;
   readonly namespaces: Namespaces;
   /** Writes what a node of a new cluster finds on its disk. */
   install(): void;
@@ -71,6 +72,8 @@ export interface ManagedNode extends ClusterNode {
   powerOn(lan: Namespaces, mounts: readonly NodeMount[]): Promise<void>;
   /** Ends everything on it at once, without a word to anybody. */
   powerOff(): Promise<void>;
+  /** Removes what `install` and its life have left on its disk, once it is switched off. */
+  scrap(): Promise<void>;
   /** Starts containerd and, on the first node, the control plane; resolves when containerd answers. */
   startRuntime(): Promise<void>;
   startKubelet(): Promise<void>;
@@ -78,16 +81,15 @@ export interface ManagedNode extends ClusterNode {
   check(): void;
 }
 
-/** The node with this index; `existing` are its namespaces if it is up. */
+/** The node in a place; `existing` are its namespaces if it is up. */
 export function managedNode(
   folder: RunFolder,
-  index: number,
-  links: readonly Link[],
+  place: NodePlace,
   kubeProxy: boolean,
   existing?: Namespaces,
 ): ManagedNode {
+  const { index, link } = place;
   const name = nodeName(index);
-  const link = links[index] ?? firstLink;
   const addresses = nodeAddresses(index, link);
   const rootDir = folder.nodeRoot(name);
   const logFolder = folder.logs(name);
@@ -124,6 +126,7 @@ export function managedNode(
 
   const node: ManagedNode = {
     name,
+    place,
     address: addresses.v4,
     address6: addresses.v6,
     rootDir,
@@ -163,7 +166,7 @@ export function managedNode(
       }
     },
     install: () => {
-      createRootFolder(rootDir, index, links);
+      createRootFolder(rootDir, index);
       const etc = (path: string, content: string): void => {
         writeFileSync(join(rootDir, 'etc', path), content, { mode: 0o600 });
       };
@@ -194,7 +197,7 @@ export function managedNode(
         [rootDir, name, folder.programs, bootId, ...binds],
         { logFile: join(logFolder, 'node.log'), mark: [runVariable, folder.path] },
       );
-      await connectNode(lan, namespaces, index, link);
+      await connectNode(lan, namespaces, place);
     },
     powerOff: async () => {
       await destroyNamespaces(running().init);
@@ -202,6 +205,11 @@ export function managedNode(
       forgetComponents(logFolder, components);
       await detachLoops(rootDir);
       await removeCgroup(cgroup);
+    },
+    scrap: async () => {
+      await runChecked('rm', ['-rf', '--one-file-system', rootDir]);
+      // Its logs would else be taken for those of the next node of the name.
+      rmSync(logFolder, { recursive: true, force: true });
     },
     startRuntime: async () => {
       const early = components.filter((component) => component !== 'kubelet' && component !== 'kube-proxy');

@@ -2,7 +2,7 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { apiServiceAddresses, nodeAddresses, nodeName } from './addresses.ts';
-import type { Link } from './addresses.ts';
+import type { NodePlace } from './addresses.ts';
 import { createAuthority, createSigningKey, issueCertificate } from './certificates.ts';
 
 const serviceNames = [
@@ -12,10 +12,13 @@ const serviceNames = [
   'kubernetes.default.svc.cluster.local',
 ];
 
-/** Fills the folder for a cluster of nodes on these links. */
-export async function createPki(folder: string, links: readonly Link[]): Promise<void> {
+/** Name of the authority's files in the folder. */
+const authority = 'ca';
+
+/** Fills the folder for a cluster of nodes in these places. */
+export async function createPki(folder: string, places: readonly NodePlace[]): Promise<void> {
   const [ca, frontProxy] = await Promise.all([
-    createAuthority(folder, 'ca'),
+    createAuthority(folder, authority),
     createAuthority(folder, 'front-proxy-ca'),
     createSigningKey(folder, 'service-accounts'),
   ]);
@@ -39,17 +42,23 @@ export async function createPki(folder: string, links: readonly Link[]): Promise
     issueCertificate(ca, { name: 'scheduler', commonName: 'system:kube-scheduler' }),
     issueCertificate(ca, { name: 'kube-proxy', commonName: 'system:kube-proxy' }),
     issueCertificate(frontProxy, { name: 'front-proxy-client', commonName: 'front-proxy-client' }),
-    ...links.map((link, index) => {
-      const node = nodeName(index);
-      const { v4, v6 } = nodeAddresses(index, link);
-      return issueCertificate(ca, {
-        name: node,
-        commonName: `system:node:${node}`,
-        organization: 'system:nodes',
-        names: [`DNS:${node}`, `IP:${v4}`, `IP:${v6}`],
-      });
-    }),
+    ...places.map((place) => certifyNode(folder, place)),
   ]);
+}
+
+/** Adds the certificate of one node to the folder. */
+export async function certifyNode(folder: string, { index, link }: NodePlace): Promise<void> {
+  const node = nodeName(index);
+  const { v4, v6 } = nodeAddresses(index, link);
+  await issueCertificate(
+    { folder, name: authority },
+    {
+      name: node,
+      commonName: `system:node:${node}`,
+      organization: 'system:nodes',
+      names: [`DNS:${node}`, `IP:${v4}`, `IP:${v6}`],
+    },
+  );
 }
 
 const controlPlaneFiles = [

@@ -21,7 +21,7 @@ export async function waitForApiServer(api: ApiServer, controlPlane: ManagedNode
   );
 }
 
-/** Waits until every node has registered and got its pod ranges, and pods can be created in the default namespace. */
+/** Waits until these nodes have registered and got their pod ranges, and pods can be created in the default namespace. */
 export async function waitForNodes(api: ApiServer, nodes: readonly ManagedNode[]): Promise<void> {
   await waitFor(
     'the nodes to register',
@@ -29,7 +29,7 @@ export async function waitForNodes(api: ApiServer, nodes: readonly ManagedNode[]
       for (const node of nodes) node.check();
       const registered = (await listNodes(api)) ?? [];
       const ready = registered.filter((node) => (node.spec.podCIDRs ?? []).length > 0);
-      if (ready.length < nodes.length) return undefined;
+      if (nodes.some(({ name }) => !ready.some(({ metadata }) => metadata.name === name))) return undefined;
       const account = await api.get('/api/v1/namespaces/default/serviceaccounts/default');
       return account?.status === 200 ? true : undefined;
     },

@@ -2,7 +2,7 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeAddresses, nodeName } from './addresses.ts';
-import type { Link } from './addresses.ts';
+import type { NodePlace } from './addresses.ts';
 
 const folders = [
   ...['dev', 'etc', 'home', 'mnt', 'opt/cluster/bin', 'opt/cni/bin', 'proc', 'root', 'run', 'srv', 'sys', 'tmp', 'usr'],
@@ -25,8 +25,8 @@ const copiedFromMachine = [
   ...['os-release', 'passwd', 'protocols', 'services', 'ssl'],
 ];
 
-/** Makes the root folder of the node with this index; the nodes, on their links, find each other by name. */
-export function createRootFolder(root: string, index: number, links: readonly Link[]): void {
+/** Makes the root folder of the node with this index. */
+export function createRootFolder(root: string, index: number): void {
   for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
   for (const folder of ['tmp', 'var/tmp']) chmodSync(join(root, folder), 0o1777);
   chmodSync(join(root, 'var/lib/etcd'), 0o700);
@@ -36,15 +36,19 @@ export function createRootFolder(root: string, index: number, links: readonly Li
     const source = join('/etc', name);
     if (existsSync(source)) cpSync(source, join(root, 'etc', name), { recursive: true, verbatimSymlinks: true });
   }
-  const hosts = links.map((link, other) => {
-    const addresses = nodeAddresses(other, link);
-    return `${addresses.v4} ${nodeName(other)}\n${addresses.v6} ${nodeName(other)}\n`;
-  });
   const etc = (name: string, content: string): void => {
     writeFileSync(join(root, 'etc', name), content);
   };
-  etc('hosts', `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${hosts.join('')}`);
   etc('hostname', `${nodeName(index)}\n`);
   etc('machine-id', `${crypto.randomUUID().replaceAll('-', '')}\n`);
   etc('resolv.conf', '# A node has no name server: nothing leaves this machine.\n');
+}
+
+/** Lets a node find those in these places by name. */
+export function writeHosts(root: string, places: readonly NodePlace[]): void {
+  const hosts = places.map(({ index, link }) => {
+    const { v4, v6 } = nodeAddresses(index, link);
+    return `${v4} ${nodeName(index)}\n${v6} ${nodeName(index)}\n`;
+  });
+  writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${hosts.join('')}`);
 }

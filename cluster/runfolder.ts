@@ -22,12 +22,19 @@ export interface NodeMount {
   readonly readOnly?: boolean;
 }
 
-/** What a process that did not start the cluster needs to know. `nodes` are the namespaces of each, in order. */
+export interface NodeState {
+  readonly index: number;
+  /** Behind the router. */
+  readonly far: boolean;
+  readonly namespaces: Namespaces;
+}
+
+/** What a process that did not start the cluster needs to know. */
 export interface RunState {
   readonly lan: Namespaces;
-  readonly nodes: readonly Namespaces[];
-  /** How many of them, the last ones, are behind the router. */
-  readonly far: number;
+  readonly nodes: readonly NodeState[];
+  /** Image archives that have been loaded into every node. */
+  readonly archives: readonly string[];
   readonly kubeProxy: boolean;
   readonly mounts: readonly NodeMount[];
   /** Port on the machine's loopback that leads to the API server. */
