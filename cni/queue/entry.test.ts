@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { entryName } from './entry.ts';
+import { entryName, keyOfDel } from './entry.ts';
 
 const pod = { CNI_CONTAINERID: 'a.b-c_d', CNI_IFNAME: 'eth0' };
 
@@ -31,4 +31,14 @@ test('two keys never share an entry, and no entry leaves the folder', () => {
       if (a !== undefined && a === b) expect([idA, linkA]).toEqual([idB, linkB]);
     }),
   );
+});
+
+test.each([
+  ['DEL,c1,eth0', { containerID: 'c1', ifname: 'eth0' }],
+  ['DEL,c1,a,b', { containerID: 'c1', ifname: 'a,b' }],
+  ['GC,berth', undefined],
+  ['.tmp-1-2', undefined],
+  ['DEL,c1', undefined],
+])('the entry %s deletes %j', (name, key) => {
+  expect(keyOfDel(name)).toEqual(key);
 });

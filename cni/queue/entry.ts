@@ -36,3 +36,10 @@ export function entryName(variables: Readonly<Record<string, string>>, network: 
       return undefined;
   }
 }
+
+/** The attachment that an entry deletes, or undefined for any other file name. */
+export function keyOfDel(name: string): { readonly containerID: string; readonly ifname: string } | undefined {
+  // Only the interface's name can have a comma.
+  const [, containerID, ifname] = /^DEL,([^,]+),(.+)$/.exec(name) ?? [];
+  return containerID === undefined || ifname === undefined ? undefined : { containerID, ifname };
+}

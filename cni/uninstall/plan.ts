@@ -7,7 +7,7 @@ import { tunnelName } from '../nodes/tunnel.ts';
 export interface Installed {
   /** Whether an agent answers on the socket of the CNI executable. */
   readonly agentRuns: boolean;
-  /** Number of attachments that are recorded. */
+  /** Number of attachments whose containers are not deleted. */
   readonly attachments: number;
   readonly links: readonly LinkState[];
   /** Of both families. */
@@ -38,7 +38,7 @@ export function obstacles({ agentRuns, attachments }: Installed, force: boolean)
       : []),
     ...(attachments > 0 && !force
       ? [
-          `${attachments} containers of this node have their network from Berth: delete their pods first, or take it from them with --force`,
+          `${attachments} ${attachments === 1 ? 'container' : 'containers'} of this node with a network from Berth: delete their pods first, or take it from them with --force`,
         ]
       : []),
   ];

@@ -2,16 +2,18 @@
 import { lstat, readFile, readdir, readlink, rm, rmdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { temporaryPrefix } from '../../kit/durablefile.ts';
 import { BerthError, errnoOf } from '../../kit/errors.ts';
 import { RouteError, largestBatch } from '../../linux/rtnetlink/rtnetlink.ts';
 import type { RouteSocket } from '../../linux/rtnetlink/rtnetlink.ts';
+import { recordName } from '../attachment.ts';
 import type { NetworkConfig } from '../config.ts';
 import { tableName } from '../datapath.ts';
 import { pluginType, socketPath } from '../install.ts';
 import type { NetworkKernel } from '../kernel.ts';
 import { routeMaker } from '../nodes/noderoutes.ts';
 import { deleteLinksRequests } from '../plan.ts';
-import { queueFolder } from '../queue/entry.ts';
+import { keyOfDel, queueFolder } from '../queue/entry.ts';
 import { obstacles, planUninstall } from './plan.ts';
 import type { Installed, Removal } from './plan.ts';
 
@@ -32,7 +34,7 @@ export async function uninstallNetwork(options: UninstallOptions): Promise<reado
   try {
     const installed: Installed = {
       agentRuns: await answers(socketPath(config)),
-      attachments: (await namesIn(join(config.runDir, 'attachments'))).length,
+      attachments: await countAttachments(config.runDir),
       links: await host.links(),
       routes: [...(await host.routes(4)), ...(await host.routes(6))],
       hasTable: (await nftables.list(tableName)) !== undefined,
@@ -76,6 +78,16 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   }
+}
+
+/** Without an agent, what the runtime has deleted since waits in the queue: its record is still there, and its container is not. */
+async function countAttachments(runDir: string): Promise<number> {
+  const records = await namesIn(join(runDir, 'attachments'));
+  const deleted = (await namesIn(join(runDir, queueFolder))).flatMap((name) => {
+    const key = keyOfDel(name);
+    return key === undefined ? [] : [recordName(key)];
+  });
+  return records.filter((name) => !name.startsWith(temporaryPrefix) && !deleted.includes(name)).length;
 }
 
 /** The configuration list goes first: from then on the runtime has no network, and sends no pods. */
