@@ -29,6 +29,7 @@ import { connectNode } from './network.ts';
 import { installPki } from './pki.ts';
 import { createRootFolder } from './rootfs.ts';
 import { runVariable } from './runfolder.ts';
+import { answersKubelet } from './runtimeready.ts';
 import type { NodeMount, RunFolder } from './runfolder.ts';
 import { waitFor } from './wait.ts';
 
@@ -109,7 +110,7 @@ export function managedNode(
     return namespaces;
   };
 
-  /** A kubelet that finds no container runtime gives up. */
+  /** A kubelet that finds no container runtime, or one that is not yet there for kubelets, gives up. */
   const waitForContainerd = async (): Promise<void> => {
     const socket = `/proc/${running().init.pid}/root/run/containerd/containerd.sock`;
     await waitFor(
@@ -117,8 +118,7 @@ export function managedNode(
       async () => {
         checkComponents(logFolder, ['containerd']);
         if (!existsSync(socket)) return undefined;
-        const answer = await run(join(folder.programs, 'ctr'), ['--address', socket, 'version']);
-        return answer.code === 0 ? true : undefined;
+        return (await answersKubelet(socket)) ? true : undefined;
       },
       { timeoutMs: 60_000 },
     );
