@@ -3,6 +3,7 @@ import type { NetworkConfig } from './config.ts';
 import { installConflist, installExecutable } from './install.ts';
 import type { CallQueue } from './queue/callqueue.ts';
 import type { Reaper } from './reaper.ts';
+import type { RivalWatch } from './rivals.ts';
 import type { TableCare } from './tablecare.ts';
 import type { Care } from './upkeep.ts';
 
@@ -14,6 +15,7 @@ export interface CareParts {
   readonly table: TableCare;
   readonly queue: CallQueue;
   readonly reaper: Reaper;
+  readonly rivals: RivalWatch;
   /** Milliseconds between two looks of the reaper. */
   readonly reapEveryMs: number;
 }
@@ -25,6 +27,7 @@ export function networkCares({
   table,
   queue,
   reaper,
+  rivals,
   reapEveryMs,
 }: CareParts): readonly Care[] {
   return [
@@ -38,6 +41,14 @@ export function networkCares({
       everyMs: reapEveryMs,
       mend: async () => {
         await reaper.look();
+        return false;
+      },
+    },
+    {
+      what: 'rivals',
+      everyMs: 5_000,
+      mend: async () => {
+        await rivals.look();
         return false;
       },
     },

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { networkSchema } from './config.ts';
-import { conflistText, installConflist, installExecutable, preferredConfigurations } from './install.ts';
+import { conflistText, installConflist, installExecutable } from './install.ts';
 import { capabilities } from './wishes.ts';
 
 let folder = '';
@@ -95,12 +95,4 @@ test('the configuration is written once, closed to others, with nothing beside i
   await writeFile(path, '{');
   expect(await installConflist(config)).toBe(true);
   expect(await readFile(path, 'utf8')).toBe(conflistText(config));
-});
-
-test('configurations that come before ours are named', async () => {
-  const config = networkSchema.parse({ cniConfDir: join(folder, 'net.d') });
-  await installConflist(config);
-  for (const name of ['00-other.conf', '99-later.conflist', '01-notes.txt'])
-    await writeFile(join(config.cniConfDir, name), '{}');
-  expect(await preferredConfigurations(config)).toEqual(['00-other.conf']);
 });

@@ -1,20 +1,7 @@
 /** Puts the CNI executable and the network configuration where the container runtime looks for them. */
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import {
-  copyFile,
-  lstat,
-  mkdir,
-  open,
-  readFile,
-  readdir,
-  rename,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, lstat, mkdir, open, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { syncFolder, writeFileAtomic } from '../kit/durablefile.ts';
@@ -124,12 +111,6 @@ export async function installConflist(config: NetworkConfig): Promise<boolean> {
       cause: error,
     });
   }
-}
-
-/** Configurations the runtime prefers to ours because their names come first: pods would not get their network from us. */
-export async function preferredConfigurations(config: NetworkConfig): Promise<readonly string[]> {
-  const names = await readdir(config.cniConfDir);
-  return names.filter((name) => /\.(conf|conflist|json)$/.test(name) && name < config.conflistName).sort();
 }
 
 async function currentText(path: string): Promise<string | undefined> {

@@ -14,7 +14,7 @@ import type { NetworkConfig } from './config.ts';
 import { applyDatapath, forwardIpv4, forwardIpv6, nodeElements } from './datapath.ts';
 import { parseSpan } from './exclusions.ts';
 import { HostPorts, portMaps } from './hostports.ts';
-import { installConflist, installExecutable, preferredConfigurations, socketPath } from './install.ts';
+import { installConflist, installExecutable, socketPath } from './install.ts';
 import { formatNetwork, hostNetwork } from './addresses.ts';
 import type { Network } from './addresses.ts';
 import { networkKernel } from './kernel.ts';
@@ -32,6 +32,7 @@ import { CallQueue, createQueueCounter } from './queue/callqueue.ts';
 import { Reaper, createReapCounter, reapEveryMs } from './reaper.ts';
 import { describeAttachment, planRecovery } from './recovery.ts';
 import type { RecoveryPlan } from './recovery.ts';
+import { RivalWatch } from './rivals.ts';
 import { CniServer } from './server.ts';
 import { AttachmentStore } from './store.ts';
 import { TableCare } from './tablecare.ts';
@@ -176,12 +177,6 @@ class NetworkService implements Service {
         // Only now: what the runtime finds there it uses at once.
         const executable = await installExecutable(this.#options.shimPath, this.#config.cniBinDir);
         const conflist = await installConflist(this.#config);
-        const preferred = await preferredConfigurations(this.#config);
-        if (preferred.length > 0)
-          log.warn(
-            { preferred },
-            'the runtime takes another CNI configuration, whose name comes first, instead of ours',
-          );
         const nftables = this.#kernel.openNftables();
         sockets.push(nftables);
         const table = new TableCare({
@@ -216,6 +211,7 @@ class NetworkService implements Service {
           table,
           queue,
           reaper,
+          rivals: new RivalWatch(this.#config, log),
           reapEveryMs: this.#options.reapEveryMs ?? reapEveryMs,
         });
         const upkeep = new Upkeep(cares, this.#countRepair, log);

@@ -20,10 +20,15 @@ function codeOf(config: Record<string, unknown>, args = ''): number {
   return 0;
 }
 
-test.each([
+test.each<readonly [string, Record<string, unknown>]>([
   ['nothing', {}],
   ['null everywhere', { runtimeConfig: null, args: null }],
   ['empty members', { runtimeConfig: { ips: [], mac: '', portMappings: [], bandwidth: {} }, args: { cni: {} } }],
+  // Whoever may make a pod writes them: they are not asked for, and steer nothing when they come.
+  ...[{ IP: '10.0.0.1', mac: 'x' }, { 'berth.dev/ips': '10.0.0.1' }, { x: 'y'.repeat(200_000) }, 'text', [1], null].map(
+    (annotations) =>
+      [`annotations of the pod`, { runtimeConfig: { 'io.kubernetes.cri.pod-annotations': annotations } }] as const,
+  ),
   ['what Berth knows nothing of', { runtimeConfig: { cgroupPath: '/x', dns: { Servers: ['192.0.2.9'] } } }],
 ])('%s asks for nothing', (_what, config) => {
   expect(decode(config, 'IgnoreUnknown=1;IP=;MAC=')).toEqual(none);
