@@ -11,7 +11,7 @@ const { cluster } = scene;
 const [first, second, third] = cluster.nodes as readonly [ClusterNode, ClusterNode, ClusterNode];
 
 /** Pods of a wave on each of three nodes. A hundred, as a full node has, take minutes on two cores. */
-const perNode = Number(process.env['BERTH_WAVE_PODS'] ?? 12);
+const perNode = Number(process.env['BERTH_WAVE_PODS'] ?? 8);
 const patience = 60 + 2 * 3 * perNode;
 
 /** Every third pod has a port of its node, every fourth is limited. The kubelet refuses a port while a pod before has it. */
