@@ -77,9 +77,10 @@ export function encodeFrame(header: RequestHeader | ReplyHeader, body: Uint8Arra
   return frame;
 }
 
-/** Collects the bytes of one frame as they arrive. */
+/** Collects the bytes of one frame as they arrive, in no more memory than it has, however small the pieces. */
 export class FrameReader {
-  #chunks: Uint8Array[] = [];
+  readonly #lengths = new Uint8Array(lengthsLength);
+  #frame: Uint8Array | undefined;
   #length = 0;
 
   /**
@@ -87,33 +88,28 @@ export class FrameReader {
    * over its limit or the header is not JSON.
    */
   push(chunk: Uint8Array): { readonly header: unknown; readonly body: Uint8Array } | undefined {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
-    if (this.#length < lengthsLength) return undefined;
-    const lengths = this.#joined(lengthsLength);
-    const view = new DataView(lengths.buffer, lengths.byteOffset);
+    let rest = chunk;
+    if (this.#length < lengthsLength) {
+      const missing = rest.subarray(0, lengthsLength - this.#length);
+      this.#lengths.set(missing, this.#length);
+      this.#length += missing.length;
+      rest = rest.subarray(missing.length);
+      if (this.#length < lengthsLength) return undefined;
+    }
+    const view = new DataView(this.#lengths.buffer);
     const [head, body] = [view.getUint32(0), view.getUint32(4)];
     if (head > largestHeader || body > largestBody)
       throw new Error(`a frame of ${head} and ${body} bytes is too large`);
+    this.#frame ??= new Uint8Array(head + body);
+    const at = this.#length - lengthsLength;
+    // What comes behind the frame is nobody's.
+    const taken = rest.subarray(0, this.#frame.length - at);
+    this.#frame.set(taken, at);
+    this.#length += taken.length;
     if (this.#length < lengthsLength + head + body) return undefined;
-    const frame = this.#joined(lengthsLength + head + body);
     return {
-      header: JSON.parse(new TextDecoder().decode(frame.subarray(lengthsLength, lengthsLength + head))),
-      body: frame.subarray(lengthsLength + head, lengthsLength + head + body),
+      header: JSON.parse(new TextDecoder().decode(this.#frame.subarray(0, head))),
+      body: this.#frame.subarray(head),
     };
-  }
-
-  /** At least `needed` bytes in one piece. */
-  #joined(needed: number): Uint8Array {
-    const [first = new Uint8Array()] = this.#chunks;
-    if (first.length >= needed) return first;
-    const all = new Uint8Array(this.#length);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      all.set(chunk, at);
-      at += chunk.length;
-    }
-    this.#chunks = [all];
-    return all;
   }
 }
