@@ -108,7 +108,10 @@ export class CniServer {
       try {
         frame = reader.push(chunk as Uint8Array);
       } catch (error) {
-        this.#answer(socket, { exit: 1, stdout: errorText('1.1.0', cniCode.decodeFailure, messageOf(error)) });
+        // Whatever else comes is not looked at, and not waited for.
+        socket.removeAllListeners('data');
+        const stdout = errorText('1.1.0', cniCode.decodeFailure, messageOf(error));
+        this.#answer(socket, { exit: 1, stdout }, () => socket.destroy());
         return;
       }
       if (frame === undefined) return;
@@ -128,9 +131,10 @@ export class CniServer {
     return 'refusal' in decoded ? refused(decoded.refusal) : await this.#handler(decoded.variables, body);
   }
 
-  #answer(socket: Socket, reply: Reply): void {
+  #answer(socket: Socket, reply: Reply, onSent: () => void = () => undefined): void {
     if (socket.destroyed) return;
-    socket.end(encodeFrame({ protocol: protocolVersion, exit: reply.exit }, new TextEncoder().encode(reply.stdout)));
+    const frame = encodeFrame({ protocol: protocolVersion, exit: reply.exit }, new TextEncoder().encode(reply.stdout));
+    socket.end(frame, onSent);
   }
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { buildExecutable } from '../../cni/executable/build.ts';
-import { exchange } from './cni/frames.ts';
+import { call as callAgent, requestOf, socketOf } from './cni/client.ts';
 import { TestNode } from './cni/node.ts';
 
 const count = 250;
@@ -35,18 +35,12 @@ afterAll(() => {
 async function call(command: 'ADD' | 'DEL', pod: string): Promise<readonly string[]> {
   const at = pods.indexOf(pod);
   const mappings = [{ hostPort: 20_000 + at, containerPort: 80, protocol: at % 4 === 0 ? 'udp' : 'tcp' }];
-  const config = {
-    cniVersion: '1.0.0',
-    name: 'berth',
-    type: 'berth',
-    ...(at % 2 === 0 ? { runtimeConfig: { portMappings: mappings } } : {}),
-  };
+  const config = { cniVersion: '1.0.0', ...(at % 2 === 0 ? { runtimeConfig: { portMappings: mappings } } : {}) };
   const variables = { ...node.variables(pod), CNI_PATH: '/opt/cni/bin', CNI_COMMAND: command };
-  const header = { protocol: 1, variables };
-  const { exit, body } = await exchange(join(node.config.runDir, 'cni.sock'), header, JSON.stringify(config));
-  expect({ command, pod, exit, body: exit === 0 ? '' : body }).toEqual({ command, pod, exit: 0, body: '' });
+  const { exit, stdout } = await callAgent(socketOf(node), requestOf(variables, config));
+  expect({ command, pod, exit, stdout: exit === 0 ? '' : stdout }).toEqual({ command, pod, exit: 0, stdout: '' });
   if (command === 'DEL') return [];
-  return (JSON.parse(body) as { readonly ips: readonly { readonly address: string }[] }).ips.map(
+  return (JSON.parse(stdout) as { readonly ips: readonly { readonly address: string }[] }).ips.map(
     ({ address }) => address,
   );
 }

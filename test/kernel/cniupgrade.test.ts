@@ -12,7 +12,7 @@ import { buildExecutable } from '../../cni/executable/build.ts';
 import { conflistText, installConflist, installExecutable } from '../../cni/install.ts';
 import { FrameReader, encodeFrame } from '../../cni/protocol.ts';
 import { TestNode } from './cni/node.ts';
-import { exchange } from './cni/frames.ts';
+import { exchange, socketOf } from './cni/client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-shim-'));
 const shim = join(folder, 'berth');
@@ -44,13 +44,13 @@ describe('an executable of tomorrow and the agent of today', () => {
   async function ask(
     node: TestNode,
     command: string,
-    header: object,
+    header: { protocol: number; oldest: number; trace?: object },
     prevResult?: unknown,
   ): ReturnType<typeof exchange> {
     const config = { cniVersion: '1.1.0', name: 'berth', type: 'berth', tomorrow: { is: ['another', 'day'] } };
     const variables = { ...node.variables('one'), CNI_PATH: '/opt/cni/bin', CNI_COMMAND: command, CNI_TOMORROW: 'x' };
     const stdin = JSON.stringify({ ...config, prevResult });
-    return await exchange(join(node.config.runDir, 'cni.sock'), { ...header, variables }, stdin);
+    return await exchange(socketOf(node), { ...header, variables }, stdin);
   }
 
   test('that speaks an older protocol as well, and says more than is known, is served', async () => {
@@ -60,7 +60,7 @@ describe('an executable of tomorrow and the agent of today', () => {
     for (const command of operations) {
       const answer = await ask(node, command, header, result);
       expect({ command, ...answer }).toMatchObject({ exit: 0 });
-      if (command === 'ADD') result = JSON.parse(answer.body);
+      if (command === 'ADD') result = JSON.parse(answer.stdout);
     }
     await vi.waitUntil(() => node.records().length === 0, { timeout: 20_000, interval: 20 });
     expect(node.podLinks()).toEqual([]);
@@ -68,9 +68,9 @@ describe('an executable of tomorrow and the agent of today', () => {
 
   test.each(operations)('that speaks a newer one only is told so: %s is to be tried again later', async (command) => {
     const node = await start();
-    const { exit, body } = await ask(node, command, { protocol: 9, oldest: 9 });
+    const { exit, stdout } = await ask(node, command, { protocol: 9, oldest: 9 });
     expect(exit).toBe(1);
-    expect(JSON.parse(body)).toMatchObject({ code: 11, msg: expect.stringContaining('the executable 9') as string });
+    expect(JSON.parse(stdout)).toMatchObject({ code: 11, msg: expect.stringContaining('the executable 9') as string });
     expect(node.podLinks()).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { FrameReader, encodeFrame, protocolVersion } from '../../../cni/protocol.ts';
+import type { RequestHeader } from '../../../cni/protocol.ts';
 import type { Answer, TestNode } from './node.ts';
 
 export function socketOf(node: TestNode): string {
@@ -53,4 +54,9 @@ export async function call(path: string, request: Uint8Array): Promise<Answer> {
   } finally {
     socket.destroy();
   }
+}
+
+/** One call with a header of the test's choice, as an executable of another age would have it. */
+export async function exchange(path: string, header: RequestHeader, document: string): Promise<Answer> {
+  return await call(path, encodeFrame(header, new TextEncoder().encode(document)));
 }
