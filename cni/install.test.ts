@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmod,
   link,
@@ -8,6 +9,8 @@ import {
   readlink,
   rm,
   stat,
+  symlink,
+  truncate,
   utimes,
   writeFile,
 } from 'node:fs/promises';
@@ -95,4 +98,22 @@ test('the configuration is written once, closed to others, with nothing beside i
   await writeFile(path, '{');
   expect(await installConflist(config)).toBe(true);
   expect(await readFile(path, 'utf8')).toBe(conflistText(config));
+});
+
+test('a pipe, a huge file or a broken link in the place of the configuration is replaced', async () => {
+  const config = networkSchema.parse({ cniConfDir: join(folder, 'net.d') });
+  await mkdir(config.cniConfDir);
+  const path = join(config.cniConfDir, '05-berth.conflist');
+  const makers = [
+    () => Promise.resolve(execFileSync('mkfifo', [path])),
+    () => writeFile(path, '').then(() => truncate(path, 2 ** 40)),
+    () => symlink('nowhere', path),
+    () => symlink('05-berth.conflist', path),
+  ];
+  for (const make of makers) {
+    await rm(path, { force: true });
+    await make();
+    expect(await installConflist(config)).toBe(true);
+    expect(await readFile(path, 'utf8')).toBe(conflistText(config));
+  }
 });

@@ -1,17 +1,21 @@
 /** Puts the CNI executable and the network configuration where the container runtime looks for them. */
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { copyFile, lstat, mkdir, open, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, open, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { syncFolder, writeFileAtomic } from '../kit/durablefile.ts';
 import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
+import { readRegularFile } from '../kit/regularfile.ts';
 import type { NetworkConfig } from './config.ts';
 import { defaultSocketPath, supportedVersions } from './protocol.ts';
 import { capabilities } from './wishes.ts';
 
 /** Name of the executable and plugin type. Never change it: runtimes keep it from ADD to DEL. */
 export const pluginType = 'berth';
+
+/** Bytes: far more than ours has. */
+export const largestConflist = 65_536;
 
 async function digest(path: string): Promise<string> {
   const hash = createHash('sha256');
@@ -113,11 +117,12 @@ export async function installConflist(config: NetworkConfig): Promise<boolean> {
   }
 }
 
+/** Undefined for what is not there, and for what cannot be ours. */
 async function currentText(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await readRegularFile(path, largestConflist);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (error instanceof BerthError || ['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }

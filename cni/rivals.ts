@@ -1,9 +1,9 @@
 /** CNI configurations whose names come before ours: the runtime takes the first it finds, and with a broken one containerd takes none. */
-import { constants } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf } from '../kit/errors.ts';
+import { BerthError, errnoOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
+import { readRegularFile } from '../kit/regularfile.ts';
 import type { NetworkConfig } from './config.ts';
 
 export interface Rival {
@@ -12,7 +12,7 @@ export interface Rival {
   readonly problem?: string;
 }
 
-/** Bytes. Real ones have a few thousand; somebody else's file is not to fill our memory. */
+/** Bytes. Real ones have a few thousand. */
 const largest = 1_048_576;
 
 /** In the order of their names. Empty when the folder is not there. */
@@ -36,17 +36,9 @@ export async function findRivals({
 async function problemOf(path: string): Promise<string | undefined> {
   let text: string;
   try {
-    // Without waiting: a pipe that nobody writes to would hold us up.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    try {
-      const stat = await file.stat();
-      if (!stat.isFile()) return 'it is no file';
-      if (stat.size > largest) return `it has ${stat.size} bytes`;
-      text = await file.readFile('utf8');
-    } finally {
-      await file.close();
-    }
+    text = await readRegularFile(path, largest);
   } catch (error) {
+    if (error instanceof BerthError) return error.message;
     return `it cannot be read (${errnoOf(error) ?? String(error)})`;
   }
   let content: unknown;

@@ -1,15 +1,16 @@
 /** Takes Berth's network off a node that no agent runs on any more: looks, plans, removes. Can be repeated at any point. */
-import { lstat, readFile, readdir, readlink, rm, rmdir } from 'node:fs/promises';
+import { lstat, readdir, readlink, rm, rmdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { temporaryPrefix } from '../../kit/durablefile.ts';
 import { BerthError, errnoOf } from '../../kit/errors.ts';
+import { readRegularFile } from '../../kit/regularfile.ts';
 import { RouteError, largestBatch } from '../../linux/rtnetlink/rtnetlink.ts';
 import type { RouteSocket } from '../../linux/rtnetlink/rtnetlink.ts';
 import { recordName } from '../attachment.ts';
 import type { NetworkConfig } from '../config.ts';
 import { tableName } from '../datapath.ts';
-import { pluginType, socketPath } from '../install.ts';
+import { largestConflist, pluginType, socketPath } from '../install.ts';
 import type { NetworkKernel } from '../kernel.ts';
 import { routeMaker } from '../nodes/noderoutes.ts';
 import { deleteLinksRequests } from '../plan.ts';
@@ -108,10 +109,16 @@ async function ourPaths(config: NetworkConfig): Promise<readonly string[]> {
 /** Somebody may have put another list under the name. */
 async function isOurConflist(path: string): Promise<boolean> {
   try {
-    const { plugins } = JSON.parse(await readFile(path, 'utf8')) as { readonly plugins?: unknown };
+    const content = JSON.parse(await readRegularFile(path, largestConflist)) as { readonly plugins?: unknown } | null;
+    const plugins = content?.plugins;
     return Array.isArray(plugins) && plugins.some((plugin: { type?: unknown } | null) => plugin?.type === pluginType);
   } catch (error) {
-    if (error instanceof SyntaxError || ['ENOENT', 'EISDIR'].includes(errnoOf(error) ?? '')) return false;
+    if (
+      error instanceof SyntaxError ||
+      error instanceof BerthError ||
+      ['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? '')
+    )
+      return false;
     throw error;
   }
 }
@@ -129,7 +136,7 @@ async function exists(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
+    if (['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? '')) return false;
     throw error;
   }
 }
