@@ -5,10 +5,8 @@
 import { BerthError, messageOf } from '../kit/errors.ts';
 import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Logger } from '../kit/log.ts';
-import { familyOf } from '../linux/ipaddress.ts';
 import type { NetworkNamespace } from '../linux/netns.ts';
 import { RouteError } from '../linux/rtnetlink/rtnetlink.ts';
-import type { RouteRequest } from '../linux/rtnetlink/requests.ts';
 import type { RouteSocket } from '../linux/rtnetlink/rtnetlink.ts';
 import { hostLinkName, keyText, linkAlias, linkGroup, queueLinkName } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
@@ -19,21 +17,13 @@ import type { HostPorts } from './hostports.ts';
 import type { NetworkKernel } from './kernel.ts';
 import type { LinkRemover } from './linkremover.ts';
 import type { AddressPool } from './pool.ts';
-import {
-  hostRequests,
-  loopbackRequests,
-  planAttachment,
-  randomIndex,
-  reachRequests,
-  releaseRequests,
-  resultOf,
-  sandboxRequests,
-} from './plan.ts';
+import { hostRequests, planAttachment, randomIndex, reachRequests, releaseRequests, resultOf } from './plan.ts';
 import { cniCode } from './protocol.ts';
 import type { AttachmentKey, CniRequest } from './request.ts';
+import { explainRefusal } from './refusals.ts';
 import type { AddResult } from './result.ts';
+import type { Sandboxes } from './sandbox.ts';
 import type { AttachmentStore } from './store.ts';
-import { sysctlName } from './sysctls.ts';
 import { sourcesOf } from './uplink.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -53,8 +43,7 @@ export interface AttacherParts {
   readonly knownUplink: Uplink;
   /** MTU of a new pod's link. */
   readonly mtu: (uplink: Uplink) => number;
-  /** Kernel parameters of every pod. */
-  readonly sysctls: Readonly<Record<string, string>>;
+  readonly sandboxes: Sandboxes;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -81,7 +70,7 @@ export class Attacher {
    */
   async add(request: AddRequest): Promise<AddResult> {
     return await this.#lock.run(keyText(request.key), async () => {
-      const namespace = this.#openNamespace(request.netns);
+      const namespace = this.#parts.sandboxes.open(request.netns);
       try {
         const before = this.#parts.store.get(request.key);
         const addresses = await this.#takeAddresses(request.key, before, request.wishes.ips);
@@ -206,7 +195,7 @@ export class Attacher {
   /** Throws when the attachment is not as ADD left it. */
   async check(request: CheckRequest): Promise<void> {
     await this.#lock.run(keyText(request.key), async () => {
-      const namespace = this.#openNamespace(request.netns);
+      const namespace = this.#parts.sandboxes.open(request.netns);
       try {
         const { host, kernel, store } = this.#parts;
         const attachment = store.get(request.key);
@@ -222,21 +211,11 @@ export class Attacher {
 
   /** Brings the loopback interface of a namespace up. */
   async loopback(netns: string): Promise<void> {
-    const namespace = this.#openNamespace(netns);
+    const namespace = this.#parts.sandboxes.open(netns);
     try {
-      await this.#inSandbox(namespace, loopbackRequests);
+      await this.#parts.sandboxes.bringUpLoopback(namespace);
     } finally {
       namespace.close();
-    }
-  }
-
-  #openNamespace(path: string): NetworkNamespace {
-    try {
-      return this.#parts.kernel.namespaces.open(path);
-    } catch (error) {
-      if (!(error instanceof BerthError)) throw error;
-      const code = error.code === 'FAILED_PRECONDITION' ? cniCode.invalidNamespace : cniCode.invalidEnvironment;
-      throw new CniError(code, `CNI_NETNS: ${error.message}`, { cause: error.cause });
     }
   }
 
@@ -270,14 +249,12 @@ export class Attacher {
       });
       this.#parts.store.put(attachment);
       await this.#applyHost(attachment, namespace);
-      this.#openToIpv6(attachment, namespace);
-      this.#setParameters(attachment, namespace);
-      await this.#inSandbox(namespace, sandboxRequests(attachment));
+      await this.#parts.sandboxes.configure(attachment, namespace);
       await this.#parts.ports.open(attachment);
       this.#parts.store.put({ ...attachment, state: 'active' });
     } catch (error) {
       await this.#undo(attachment);
-      throw explain(error, attachment);
+      throw explainRefusal(error, attachment);
     }
   }
 
@@ -292,37 +269,6 @@ export class Attacher {
       // Of two families one may have been taken.
       await this.#parts.host.apply(releaseRequests(attachment));
       await this.#parts.host.apply(reachRequests(attachment, sourcesOf(this.#uplink)));
-    }
-  }
-
-  /** Before the pod's end is up: it takes no routers' word, and has IPv6 also where the runtime's namespaces begin without. */
-  #openToIpv6({ addresses, sandbox }: Attachment, namespace: NetworkNamespace): void {
-    if (!addresses.some((address) => familyOf(address) === 6)) return;
-    const { sysctl } = this.#parts.kernel;
-    sysctl.setIn(namespace, `net/ipv6/conf/${sandbox.name}/accept_ra`, '0');
-    sysctl.setIn(namespace, `net/ipv6/conf/${sandbox.name}/disable_ipv6`, '0');
-  }
-
-  /** What the configuration sets for every pod, before the pod's end is up. */
-  #setParameters({ sandbox }: Attachment, namespace: NetworkNamespace): void {
-    for (const [name, value] of Object.entries(this.#parts.sysctls))
-      try {
-        this.#parts.kernel.sysctl.setIn(namespace, sysctlName(name, sandbox.name), value);
-      } catch (error) {
-        throw new CniError(
-          cniCode.invalidNetworkConfig,
-          `network.sysctls of the NodeConfig: ${name} cannot be "${value}" in a pod: ${causeOf(error)}`,
-          { cause: error },
-        );
-      }
-  }
-
-  async #inSandbox(namespace: NetworkNamespace, requests: readonly RouteRequest[]): Promise<void> {
-    const socket = this.#parts.kernel.rtnetlink.open(namespace);
-    try {
-      await socket.apply(requests);
-    } finally {
-      socket.close();
     }
   }
 
@@ -391,26 +337,4 @@ export class Attacher {
       }),
     );
   }
-}
-
-/** The kernel's own words, without advice about parameters of the node. */
-function causeOf(error: unknown): string {
-  return messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
-}
-
-/** What is taken is the runtime's or another plugin's mistake and not the kernel's; everything else stays what it is. */
-function explain(error: unknown, attachment: Attachment): unknown {
-  if (!(error instanceof RouteError) || error.code !== 'EEXIST') return error;
-  if (error.request?.op === 'add-route' && error.request.via !== undefined)
-    return new CniError(
-      cniCode.invalidNetworkConfig,
-      `${attachment.netns.path} has a route to ${error.request.destination} that berth did not make: a plugin before it in the list must leave that one to berth`,
-      { cause: error },
-    );
-  if (error.request?.op !== 'create-veth') return error;
-  return new CniError(
-    cniCode.invalidEnvironment,
-    `CNI_IFNAME: ${attachment.netns.path} has an interface ${attachment.ifname} that berth did not make`,
-    { cause: error },
-  );
 }

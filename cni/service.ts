@@ -33,6 +33,7 @@ import { Reaper, createReapCounter, reapEveryMs } from './reaper.ts';
 import { describeAttachment, planRecovery } from './recovery.ts';
 import type { RecoveryPlan } from './recovery.ts';
 import { RivalWatch } from './rivals.ts';
+import { Sandboxes } from './sandbox.ts';
 import { CniServer } from './server.ts';
 import { AttachmentStore } from './store.ts';
 import { TableCare } from './tablecare.ts';
@@ -147,7 +148,7 @@ class NetworkService implements Service {
         ports: this.#hostPorts(store, host, elements),
         uplink,
         knownUplink,
-        sysctls,
+        sandboxes: new Sandboxes(this.#kernel, sysctls),
         mtu: (known) => (mtu === 'auto' ? router.podMtu(known) : mtu),
         log,
         now: Date.now,
