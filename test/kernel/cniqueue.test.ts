@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { buildExecutable } from '../../cni/executable/build.ts';
 import { TestNode, addressOf } from './cni/node.ts';
 
@@ -32,7 +32,9 @@ function queued(node: TestNode): readonly string[] {
   return readdirSync(join(node.config.runDir, 'queue')).sort();
 }
 
-function expectNothingLeft(node: TestNode): void {
+/** A queued DEL is done when nothing leads to the pod any more, as one that is answered: its link and its record go behind that. */
+async function expectNothingLeft(node: TestNode): Promise<void> {
+  await vi.waitUntil(() => node.records().length === 0, { timeout: 20_000, interval: 10 });
   expect([node.podLinks(), node.podRoutes(), node.records(), queued(node)]).toEqual([[], [], [], []]);
 }
 
@@ -57,7 +59,7 @@ test('a DEL without the agent succeeds, also repeated, and the next agent has do
   expect(addressOf(await waiting)).toBe('10.244.7.2');
   expect(queued(node)).toEqual([]);
   expect(await node.del('two')).toEqual(well);
-  expectNothingLeft(node);
+  await expectNothingLeft(node);
 });
 
 test('thirty pods that end while no agent runs leave nothing', async () => {
@@ -69,7 +71,7 @@ test('thirty pods that end while no agent runs leave nothing', async () => {
   expect(await Promise.all(pods.map((pod) => node.del(pod)))).toEqual(pods.map(() => well));
   expect(queued(node)).toHaveLength(30);
   await node.startAgent();
-  expectNothingLeft(node);
+  await expectNothingLeft(node);
   expect(await node.stopAgent()).toContain('berth_cni_queue_replayed_total{result="done"} 30');
 });
 
@@ -113,5 +115,5 @@ test('a DEL that cannot be queued is to be tried later', async () => {
   expect([hostile.exit, codeOf(hostile)]).toEqual([1, 11]);
   expect(await node.del('one')).toEqual(well);
   await node.startAgent();
-  expectNothingLeft(node);
+  await expectNothingLeft(node);
 });
