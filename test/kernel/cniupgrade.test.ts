@@ -125,6 +125,13 @@ test.each(operations)('the executable of today passes on what an agent of tomorr
   expect(await execute(shim, command, agent.path)).toEqual({ exit: 3, out: '{"any":"thing"}' });
 });
 
+test('an agent that takes a STATUS and says nothing is not waited for: code 50', async () => {
+  const agent = await agentOf(new Uint8Array());
+  const { exit, out } = await execute(shim, 'STATUS', agent.path);
+  expect(exit).toBe(1);
+  expect(JSON.parse(out)).toMatchObject({ code: 50, msg: 'the berth agent did not answer STATUS in time' });
+});
+
 test('sixteen that run go on when the executable is replaced, and the next are of the new one', async () => {
   const bin = join(folder, 'replaced');
   await installExecutable(shim, bin);
