@@ -254,7 +254,9 @@ export class Attacher {
       this.#parts.store.put({ ...attachment, state: 'active' });
     } catch (error) {
       await this.#undo(attachment);
-      throw explainRefusal(error, attachment);
+      const taken = error instanceof RouteError && error.code === 'EEXIST';
+      const namesake = taken ? await this.#parts.host.link(attachment.host.name) : undefined;
+      throw explainRefusal(error, attachment, namesake);
     }
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TestNode } from './cni/node.ts';
 import { addressOf } from './cni/node.ts';
+import { hostLinkName } from '../../cni/attachment.ts';
 import { codeOf, expectNothingLeft, useNodes } from './cni/scene.ts';
 
 const { common, start } = useNodes();
@@ -86,6 +87,19 @@ describe('ADD', () => {
     expect(answer.stdout).toContain('has an interface eth0 that berth did not make');
     expectNothingLeft(node);
     expect(node.ip('one', 'link', 'show', 'eth0')).toContain('eth0');
+  });
+
+  test("says so when the name of the node's end is taken, leaves that link alone, and works without it", async () => {
+    const node = await common();
+    node.addNamespace('one');
+    const name = hostLinkName({ containerID: 'container-one', ifname: 'eth0' });
+    node.ip('node', 'link', 'add', name, 'type', 'bridge');
+    const answer = await node.add('one');
+    expect(codeOf(answer)).toBe(5);
+    expect(answer.stdout).toContain(`the node has a link ${name} that berth did not make`);
+    expect(node.records()).toEqual([]);
+    node.ip('node', 'link', 'del', name);
+    expect((await node.add('one')).exit).toBe(0);
   });
 
   test('names an exhausted range, and STATUS says so too, until a pod goes', async () => {
