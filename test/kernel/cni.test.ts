@@ -11,61 +11,6 @@ import { codeOf, expectNothingLeft, useNodes } from './cni/scene.ts';
 const { common, start } = useNodes();
 
 describe('ADD', () => {
-  test.each(['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'])('answers in the form of version %s', async (cniVersion) => {
-    const node = await common();
-    node.addNamespace('one');
-    const answer = await node.add('one', { cniVersion });
-    const result = JSON.parse(answer.stdout) as Record<string, unknown>;
-    const mtu = cniVersion === '1.1.0' ? { mtu: 1400 } : {};
-    expect(result).toEqual({
-      cniVersion,
-      interfaces: [
-        {
-          name: expect.stringMatching(/^veth[0-9a-f]{11}$/) as string,
-          mac: expect.stringMatching(/^02:/) as string,
-          ...mtu,
-        },
-        { name: 'eth0', mac: expect.stringMatching(/^02:/) as string, sandbox: node.path('one'), ...mtu },
-      ],
-      ips: [
-        {
-          ...(cniVersion.startsWith('0.') ? { version: '4' } : {}),
-          address: expect.stringMatching(/^10\.244\.7\.\d+\/32$/) as string,
-          gateway: '169.254.1.1',
-          interface: 1,
-        },
-      ],
-      routes: [{ dst: '0.0.0.0/0', gw: '169.254.1.1' }],
-    });
-    const links = JSON.parse(node.ip('one', '-json', 'link', 'show')) as {
-      ifname: string;
-      address: string;
-      mtu: number;
-    }[];
-    expect(links.find((link) => link.ifname === 'eth0')).toMatchObject({
-      mtu: 1400,
-      address: (result['interfaces'] as { mac: string }[])[1]!.mac,
-    });
-    const check = await node.cni('CHECK', node.variables('one'), { cniVersion, prevResult: result });
-    if (cniVersion.startsWith('0.3.')) expect(codeOf(check)).toBe(1);
-    else expect(check.exit).toBe(0);
-  });
-
-  test.each(['0.1.0', '0.2.0'])('answers in the form of version %s', async (cniVersion) => {
-    const node = await common();
-    node.addNamespace('one');
-    expect(JSON.parse((await node.add('one', { cniVersion })).stdout)).toEqual({
-      cniVersion,
-      ip4: {
-        ip: expect.stringMatching(/^10\.244\.7\.\d+\/32$/) as string,
-        gateway: '169.254.1.1',
-        routes: [{ dst: '0.0.0.0/0', gw: '169.254.1.1' }],
-      },
-    });
-    expect((await node.cni('DEL', node.variables('one'), { cniVersion })).exit).toBe(0);
-    expectNothingLeft(node);
-  });
-
   test('repeated, gives the same answer and a working pod', async () => {
     const node = await common();
     node.addNamespace('one');
@@ -146,6 +91,25 @@ describe('DEL', () => {
       (node: TestNode) => {
         node.removeNamespace('one');
         return node.del('one');
+      },
+    ],
+    ['when a plain file is where the namespace was', (node: TestNode) => node.del('one', { CNI_NETNS: '/etc/passwd' })],
+    ['when a folder is there', (node: TestNode) => node.del('one', { CNI_NETNS: '/etc' })],
+    [
+      'when another kind of namespace is there',
+      (node: TestNode) => node.del('one', { CNI_NETNS: '/proc/self/ns/mnt' }),
+    ],
+    ["with the node's own namespace", (node: TestNode) => node.del('one', { CNI_NETNS: '/proc/self/ns/net' })],
+    [
+      'with a prevResult that is none',
+      (node: TestNode) => node.cni('DEL', node.variables('one'), { prevResult: { ips: [{ address: 7 }] } }),
+    ],
+    [
+      'ten times at once',
+      async (node: TestNode) => {
+        const answers = await Promise.all(Array.from({ length: 10 }, () => node.del('one')));
+        expect(answers.filter(({ exit }) => exit !== 0)).toEqual([]);
+        return answers[0]!;
       },
     ],
     ['of a container nobody knows', (node: TestNode) => node.del('one').then(() => node.del('nobody'))],
