@@ -42,12 +42,16 @@ export class Sandboxes {
     await this.#apply(namespace, loopbackRequests);
   }
 
-  /** Before the pod's end is up: it takes no routers' word, and has IPv6 also where the runtime's namespaces begin without. */
+  /**
+   * Before the pod's end is up: it takes no routers' word, has IPv6 also where the runtime's namespaces begin without, and
+   * keeps its address when it goes down and up again, as the kernel has it do by itself for IPv4 alone.
+   */
   #openToIpv6({ addresses, sandbox }: Attachment, namespace: NetworkNamespace): void {
     if (!addresses.some((address) => familyOf(address) === 6)) return;
     const { sysctl } = this.#kernel;
     sysctl.setIn(namespace, `net/ipv6/conf/${sandbox.name}/accept_ra`, '0');
     sysctl.setIn(namespace, `net/ipv6/conf/${sandbox.name}/disable_ipv6`, '0');
+    sysctl.setIn(namespace, `net/ipv6/conf/${sandbox.name}/keep_addr_on_down`, '1');
   }
 
   /** What the configuration sets for every pod, before the pod's end is up. */

@@ -87,8 +87,8 @@ describe.each(aftermaths)('the agent is killed %s', (_what, aftermath) => {
       await aftermath(node, `ADD, killed ${when} effect ${effect}`);
       return true;
     });
-    // Two writes of the record, the node, two parameters, the pod, elements of the table, flows of two families.
-    expect(effects).toBe(9);
+    // Two writes of the record, the node, three parameters, the pod, elements of the table, flows of two families.
+    expect(effects).toBe(10);
   }, 180_000);
 
   test('at each effect of DEL', async () => {

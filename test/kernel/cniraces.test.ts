@@ -65,7 +65,7 @@ describe('the executable is killed, as by a runtime at its deadline, while the a
       );
       await delCleanly(node, 'pod', at);
     });
-    expect(effects).toBe(9);
+    expect(effects).toBe(10);
   }, 120_000);
 
   test('of ADD, and the DEL comes at once: it waits for the ADD and leaves nothing', async () => {
@@ -73,7 +73,7 @@ describe('the executable is killed, as by a runtime at its deadline, while the a
     const effects = await atEveryEffect(node, async (at) => {
       await delCleanly(node, 'pod', at);
     });
-    expect(effects).toBe(9);
+    expect(effects).toBe(10);
   }, 120_000);
 });
 

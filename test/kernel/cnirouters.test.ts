@@ -92,3 +92,19 @@ test('when ADD answers, no IPv6 address is still to be tried out: the pod speaks
     expect(await node.ask(name, node.nodeAddress6)).toBe(six);
   }
 });
+
+test('a link that goes down and comes up again keeps its address of IPv6 as it does that of IPv4', async () => {
+  const node = await start(ranges);
+  node.addNamespace('one');
+  const answer = await node.add('one');
+  const [four = '', six = ''] = addressesOf(answer);
+  const before = node.ip('one', '-br', 'address', 'show', 'eth0');
+  for (const state of ['down', 'up']) node.ip('one', 'link', 'set', 'eth0', state);
+  expect(node.ip('one', '-br', 'address', 'show', 'eth0')).toBe(before);
+  expect(node.ip('one', '-6', 'address', 'show', 'dev', 'eth0')).not.toContain('tentative');
+  // Its routes go with any link: whoever takes it down has to see to them, which a repeated ADD does.
+  expect(await node.add('one')).toEqual(answer);
+  await node.serve('one');
+  expect(await node.ask('node', four)).toBe(node.nodeAddress);
+  expect(await node.ask('node', six)).toBe(node.nodeAddress6);
+});
