@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { buildExecutable } from '../../cni/executable/build.ts';
+import { mostEntries } from '../../cni/queue/entry.ts';
 import { TestNode, addressOf } from './cni/node.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-shim-'));
@@ -114,6 +115,26 @@ test('a DEL that cannot be queued is to be tried later', async () => {
   const hostile = await node.del('one', { CNI_CONTAINERID: '../../one' });
   expect([hostile.exit, codeOf(hostile)]).toEqual([1, 11]);
   expect(await node.del('one')).toEqual(well);
+  await node.startAgent();
+  await expectNothingLeft(node);
+});
+
+test('a queue that is full takes no further pod’s DEL, which is to be tried later, and still takes that of one it has', async () => {
+  const node = await start();
+  for (const pod of ['one', 'two']) await node.addPod(pod);
+  await node.stopAgent();
+  expect(await node.del('one')).toEqual(well);
+  const others = Array.from({ length: mostEntries - 1 }, (_, at) =>
+    join(node.config.runDir, 'queue', `DEL,c${at},eth0`),
+  );
+  for (const path of others) writeFileSync(path, '');
+  const refused = await node.del('two');
+  expect([refused.exit, codeOf(refused)]).toEqual([1, 11]);
+  expect(refused.stdout).toContain(`is full: ${mostEntries} calls wait in it`);
+  expect(await node.del('one')).toEqual(well);
+  expect(queued(node)).toHaveLength(mostEntries);
+  for (const path of others) rmSync(path);
+  expect(await node.del('two')).toEqual(well);
   await node.startAgent();
   await expectNothingLeft(node);
 });
