@@ -91,12 +91,36 @@ test('pods with ports that come and go are no reason for a repair', async () => 
   expect(await node.stopAgent()).not.toContain('berth_cni_repairs_total{what="table"}');
 });
 
-test("others' tables are left as they are", async () => {
+test("others' tables are left as they are, and their rules go on working, whatever becomes of ours", async () => {
   const node = await start();
-  node.nft('add', 'table', 'inet', 'stranger');
+  const one = await node.addPod('one');
+  await node.serve('world');
+  // As kube-proxy, the portmap plugin and a firewall have them: a Service, a port of the node, a word on what is forwarded.
+  for (const line of [
+    'table ip kube-proxy',
+    'map ip kube-proxy services { type ipv4_addr . inet_service : ipv4_addr . inet_service; }',
+    'chain ip kube-proxy services { type nat hook prerouting priority -100; }',
+    'rule ip kube-proxy services dnat ip to ip daddr . tcp dport map @services',
+    `element ip kube-proxy services { 10.96.0.10 . 80 : ${node.worldAddress} . 7700 }`,
+    'table inet firewall',
+    'chain inet firewall forward { type filter hook forward priority 0; }',
+    'rule inet firewall forward tcp dport 7799 counter drop',
+  ])
+    node.nft('add', line);
+  const others = (): string => ['ip kube-proxy', 'inet firewall'].map((table) => listing(table)).join('');
+  const listing = (table: string): string => node.nft('list', 'table', ...table.split(' '));
+  const before = others();
+  expect(await node.ask('one', '10.96.0.10', 80)).toBe(node.nodeAddress);
   node.nft('delete', 'table', 'inet', 'berth');
   await soon(() => node.nft('list', 'tables').includes('inet berth'));
-  expect(node.nft('list', 'tables')).toContain('inet stranger');
+  node.addNamespace('two');
+  expect(await node.add('two', mapped(8080))).toMatchObject({ exit: 0 });
+  await node.stopAgent('SIGKILL');
+  await node.startAgent();
+  expect(await node.del('two')).toMatchObject({ exit: 0 });
+  expect(others()).toBe(before);
+  expect(await node.ask('one', '10.96.0.10', 80)).toBe(node.nodeAddress);
+  expect(one).toBe('10.244.7.2');
 });
 
 test('forwarding, the configuration list and the executable come back, and are counted', async () => {
