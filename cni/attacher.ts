@@ -254,9 +254,8 @@ export class Attacher {
       this.#parts.store.put({ ...attachment, state: 'active' });
     } catch (error) {
       await this.#undo(attachment);
-      const taken = error instanceof RouteError && error.code === 'EEXIST';
-      const namesake = taken ? await this.#parts.host.link(attachment.host.name) : undefined;
-      throw explainRefusal(error, attachment, namesake);
+      const { host, kernel } = this.#parts;
+      throw await explainRefusal(error, attachment, host, () => kernel.rtnetlink.open(namespace));
     }
   }
 
