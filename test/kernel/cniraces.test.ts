@@ -123,6 +123,20 @@ describe('one address of each family and one port pass from pod to pod', () => {
     await delCleanly(node, old);
   }, 120_000);
 
+  test('an ADD that is repeated, also ten times at once, is one pod: nothing of it is there twice, and all goes on', async () => {
+    const node = await start();
+    for (const pod of ['one', 'two']) node.addNamespace(pod);
+    const first = await node.add('one', everything);
+    expect(await node.add('one', everything)).toEqual(first);
+    const answers = await Promise.all(Array.from({ length: 10 }, () => node.add('one', everything)));
+    expect(answers).toEqual(Array.from({ length: 10 }, () => first));
+    await expectWorking(node, 'one', first);
+    await delCleanly(node, 'one');
+    const second = await node.add('two', everything);
+    expect(addressesOf(second)).toEqual(addressesOf(first));
+    await expectWorking(node, 'two', second);
+  });
+
   test('a DEL of what the agent released by itself, once the second has it all, changes nothing', async () => {
     const node = await start();
     node.addNamespace('one');
