@@ -28,6 +28,22 @@ describe('packets', () => {
     expect(await node.ask('one', node.worldAddress)).toBe(one);
   });
 
+  test('to networks that are not to be masqueraded pods go with their own address, to all others with the node’s', async () => {
+    const node = make(['10.244.7.0/24', 'fd00:7::/64']);
+    node.ip('world', 'address', 'add', '198.51.100.2/32', 'dev', 'lo');
+    node.ip('world', 'address', 'add', '2001:db8:5::2/128', 'dev', 'lo', 'nodad');
+    node.ip('world', 'route', 'add', '10.244.7.0/24', 'via', node.nodeAddress);
+    node.ip('world', '-6', 'route', 'add', 'fd00:7::/64', 'via', node.nodeAddress6);
+    await node.startAgent('', { nonMasqueradeCIDRs: ['198.51.100.0/24', '2001:db8:5::/64'] });
+    node.addNamespace('one');
+    const [four, six] = addressesOf(await node.add('one'));
+    await node.serve('world');
+    expect(await node.ask('one', '198.51.100.2')).toBe(four);
+    expect(await node.ask('one', '2001:db8:5::2')).toBe(six);
+    expect(await node.ask('one', node.worldAddress)).toBe(node.nodeAddress);
+    expect(await node.ask('one', node.worldAddress6)).toBe(node.nodeAddress6);
+  });
+
   test('a connection survives a killed agent, its restart, and an ADD and DEL of another pod', async () => {
     const node = await start();
     const [one, two] = [await node.addPod('one'), await node.addPod('two')];
