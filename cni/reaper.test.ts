@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { beforeEach, expect, test } from 'vitest';
 import type { NamespaceSighting } from '../linux/netns.ts';
 import type { LinkState } from '../linux/rtnetlink/rtnetlink.ts';
-import { hostLinkName, keyText, linkAlias, linkGroup } from './attachment.ts';
+import { hostLinkName, keyText, linkAlias, linkGroup, queueLinkName } from './attachment.ts';
 import type { Attachment } from './attachment.ts';
 import { Reaper } from './reaper.ts';
 import type { AttachmentKey } from './request.ts';
@@ -77,6 +77,15 @@ test('an attachment without namespace and link is released when two looks have s
 test('so is one whose namespace was replaced by another', async () => {
   attachments = [attachment];
   sighting = { identity: '4:6' };
+  const one = reaper();
+  await one.look();
+  await one.look();
+  expect(done[0]).toBe('attachment a/eth0');
+});
+
+test('so is one of which only the queue before its limit is left, which does not go with the namespace', async () => {
+  attachments = [attachment];
+  links = [{ ...link, name: queueLinkName(key), index: 9, kind: 'ifb' }];
   const one = reaper();
   await one.look();
   await one.look();

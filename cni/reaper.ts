@@ -71,10 +71,11 @@ export class Reaper {
   }
 
   async #reapAttachments(links: readonly LinkState[]): Promise<void> {
-    const aliases = new Set(links.map(({ alias }) => alias));
+    // By name: the queue of a limited pod has the same alias, and does not go with the pod's namespace.
+    const aliases = new Map(links.map(({ name, alias }) => [name, alias]));
     const gone = this.#parts
       .attachments()
-      .filter((each) => !aliases.has(linkAlias(each)) && this.#hasNoNamespace(each));
+      .filter((each) => aliases.get(each.host.name) !== linkAlias(each) && this.#hasNoNamespace(each));
     const again = gone.filter((each) => this.#suspects.has(each));
     this.#suspects = new Set(gone);
     for (const attachment of again) {

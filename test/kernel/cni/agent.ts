@@ -1,6 +1,7 @@
 // The pod network alone, as a process: started by the tests inside a namespace that plays the node. Argument: JSON of the
-// section `network` and the path of the executable. With CRASH_AT it kills itself at that point, as kill -9 would, and so it
-// does at the effect that a line of its input names: `before 3`, `after 3`; with `stop 3` it stands still before it.
+// section `network`, the path of the executable, and how often to look for pods that have gone. With CRASH_AT it kills itself
+// at that point, as kill -9 would, and so it does at the effect that a line of its input names: `before 3`, `after 3`; with
+// `stop 3` it stands still before it.
 import { flushCompileCache } from 'node:module';
 import { createInterface } from 'node:readline';
 import { Registry } from 'prom-client';
@@ -12,7 +13,11 @@ import type { RouteRequest } from '../../../linux/rtnetlink/requests.ts';
 import type { RouteSocket, Rtnetlink } from '../../../linux/rtnetlink/rtnetlink.ts';
 import { dieAt, makeStoresMortal, mortalKernel } from './mortalkernel.ts';
 
-const { config, shimPath } = JSON.parse(process.argv[2] ?? '{}') as { config: unknown; shimPath: string };
+const { config, shimPath, reapEveryMs } = JSON.parse(process.argv[2] ?? '{}') as {
+  config: unknown;
+  shimPath: string;
+  reapEveryMs?: number;
+};
 
 function pointOf(requests: readonly RouteRequest[]): string {
   const [first] = requests;
@@ -55,6 +60,7 @@ const service = createNetworkService(networkSchema.parse(config), {
   log: createLogger('debug'),
   registry,
   shimPath,
+  ...(reapEveryMs === undefined ? {} : { reapEveryMs }),
   kernel: mortalKernel({ ...networkKernel, rtnetlink: crashing }),
 });
 await service.start(AbortSignal.timeout(30_000));

@@ -58,6 +58,8 @@ export class TestNode {
   readonly #processes = new Set<ChildProcess>();
   #agent: Talker | undefined;
   agentLog = '';
+  /** Milliseconds between the agent's looks for pods that have gone; the usual ones when undefined. */
+  reapEveryMs: number | undefined;
 
   constructor(shimPath: string, podCIDR: string | readonly string[] = '10.244.7.0/24') {
     this.#shimPath = shimPath;
@@ -145,7 +147,8 @@ export class TestNode {
   }
 
   async startAgent(crashAt = '', change: Partial<NetworkConfig> = {}): Promise<void> {
-    const argument = JSON.stringify({ config: { ...this.config, ...change }, shimPath: this.#shimPath });
+    const { reapEveryMs } = this;
+    const argument = JSON.stringify({ config: { ...this.config, ...change }, shimPath: this.#shimPath, reapEveryMs });
     this.#agent = this.#spawn('node', 'agent.ts', [argument], { CRASH_AT: crashAt });
     this.#agent.process.stderr?.on('data', (chunk: Buffer) => (this.agentLog += chunk.toString()));
     try {
