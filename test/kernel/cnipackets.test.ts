@@ -168,22 +168,27 @@ describe('ports of the node', () => {
     expect(node.nft('list', 'table', 'inet', 'berth')).not.toContain('8080');
   }, 120_000);
 
-  test('over UDP a second pod takes over a flow that never paused', async () => {
-    const node = await common();
-    for (const pod of ['one', 'two']) node.addNamespace(pod);
-    const udp = mapped(8053, { protocol: 'udp', hostIP: node.nodeAddress });
-    expect((await node.add('one', udp)).exit).toBe(0);
-    await node.talk('one', 'serve-udp', 'one');
-    const client = await node.talk('world', 'hold-udp', node.nodeAddress, '8053');
-    client.process.stdin?.write('who?\n');
-    expect(await client.line()).toBe('one');
-    expect((await node.add('two', udp)).stdout).toContain('udp port 8053 of the node is in use by pod default/one');
-    expect((await node.del('one')).exit).toBe(0);
-    // It goes to the node itself now, which is a flow, too.
-    client.process.stdin?.write('nobody?\n');
-    expect((await node.add('two', udp)).exit).toBe(0);
-    await node.talk('two', 'serve-udp', 'two');
-    client.process.stdin?.write('who?\n');
-    expect(await client.line()).toBe('two');
-  }, 60_000);
+  test.each([4, 6] as const)(
+    'over UDP and IPv%i a second pod takes over a flow that never paused',
+    async (family) => {
+      const node = await start(['10.244.7.0/24', 'fd00:7::/64']);
+      const address = family === 4 ? node.nodeAddress : node.nodeAddress6;
+      for (const pod of ['one', 'two']) node.addNamespace(pod);
+      const udp = mapped(8053, { protocol: 'udp', hostIP: address });
+      expect((await node.add('one', udp)).exit).toBe(0);
+      await node.talk('one', 'serve-udp', 'one');
+      const client = await node.talk('world', 'hold-udp', address, '8053');
+      client.process.stdin?.write('who?\n');
+      expect(await client.line()).toBe('one');
+      expect((await node.add('two', udp)).stdout).toContain('udp port 8053 of the node is in use by pod default/one');
+      expect((await node.del('one')).exit).toBe(0);
+      // It goes to the node itself now, which is a flow, too.
+      client.process.stdin?.write('nobody?\n');
+      expect((await node.add('two', udp)).exit).toBe(0);
+      await node.talk('two', 'serve-udp', 'two');
+      client.process.stdin?.write('who?\n');
+      expect(await client.line()).toBe('two');
+    },
+    60_000,
+  );
 });

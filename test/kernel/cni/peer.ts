@@ -4,7 +4,7 @@
 // `count-udp` sends a datagram each 5 ms until its input ends, and then prints how many it sent and how many were answered.
 // `push ADDRESS PORT BYTES` sends so many bytes to a `sink` and prints the milliseconds until all had arrived.
 import { createSocket } from 'node:dgram';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, isIPv6 } from 'node:net';
 
 const usual = 7700;
 const [mode, address = '', asked = '', size = ''] = process.argv.slice(2);
@@ -26,7 +26,8 @@ if (mode === 'serve') {
   const socket = connect({ host: address, port, allowHalfOpen: true }, () => socket.end(Buffer.alloc(Number(size))));
   socket.on('data', () => process.stdout.write(`${Math.round(performance.now() - begin)}\n`));
 } else if (mode === 'serve-udp') {
-  const socket = createSocket('udp4', (_message, from) => {
+  // Both families, as this one takes IPv4 as well.
+  const socket = createSocket('udp6', (_message, from) => {
     socket.send(address, from.port, from.address);
   });
   socket.bind(usual, () => process.stdout.write('listening\n'));
@@ -50,7 +51,9 @@ if (mode === 'serve') {
     else setTimeout(finish, 10_000);
   });
 } else if (mode === 'hold-udp') {
-  const socket = createSocket('udp4', (answer) => process.stdout.write(`${answer.toString()}\n`));
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4', (answer) =>
+    process.stdout.write(`${answer.toString()}\n`),
+  );
   process.stdout.write('ready\n');
   process.stdin.on('data', (line) => {
     socket.send(line, port, address);
