@@ -110,7 +110,7 @@ test('full from any effect of an ADD on: it is undone, or has all it needs', asy
     rmSync(fillerOf(node));
     node.removeNamespace('pod');
   }
-  expect(finished).toBe(10);
+  expect(finished).toBe(11);
 }, 120_000);
 
 test('read-only: ADD and DEL are refused with what to do, the agent lives, and afterwards the same calls succeed', async () => {
