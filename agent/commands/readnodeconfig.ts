@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { messageOf } from '../../kit/errors.ts';
-import { formatProblem } from '../config/problem.ts';
+import { formatProblem } from '../../kit/config/problem.ts';
 import { loadNodeConfig } from '../nodeconfig.ts';
 import type { NodeConfig } from '../nodeconfig.ts';
 

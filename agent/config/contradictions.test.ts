@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { contradictions } from './contradictions.ts';
 import type { CheckedSections } from './contradictions.ts';
-import { formatProblem } from './problem.ts';
+import { formatProblem } from '../../kit/config/problem.ts';
 
 const agent = { stateDir: '/var/lib/berth', port: 9880 };
 const kubelet = { rootDir: '/var/lib/kubelet' };

@@ -1,7 +1,7 @@
 /** What is right in each section and still cannot work together. Sections that are wrong in themselves are absent here. */
 import { exclusionsOutside } from '../../cni/config.ts';
 import type { NetworkConfig } from '../../cni/config.ts';
-import type { ConfigPath, ConfigProblem } from './problem.ts';
+import type { ConfigPath, ConfigProblem } from '../../kit/config/problem.ts';
 
 /** The fields that are looked at, of sections that were found right. */
 export interface CheckedSections {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { loadConfig } from './load.ts';
-import { formatProblem } from './problem.ts';
+import { formatProblem } from '../../kit/config/problem.ts';
 
 const schemas = {
   agent: z.strictObject({ port: z.int().min(1).max(65535).default(9880) }),

@@ -1,9 +1,8 @@
 /** From the text of a NodeConfig to a checked configuration, or to every problem it has at once. */
 import { z } from 'zod';
-import type { ConfigProblem } from './problem.ts';
-import { parseYaml } from './yaml.ts';
-import type { YamlText } from './yaml.ts';
-import { check } from './zodproblems.ts';
+import type { ConfigProblem } from '../../kit/config/problem.ts';
+import { parseYaml } from '../../kit/config/yaml.ts';
+import { check } from '../../kit/config/zodproblems.ts';
 
 export const apiVersion = 'berth.dev/v1alpha1';
 export const kind = 'NodeConfig';
@@ -47,14 +46,9 @@ export function loadConfig<S extends SectionSchemas, A extends keyof S & string>
     }
     problems.push(...crossCheck(sections as Sections<S>));
   }
-  const [first, ...rest] = problems.map((problem) => withLine(problem, yaml)).sort(byLine);
+  const [first, ...rest] = yaml.inOrder(problems);
   if (first !== undefined) return { problems: [first, ...rest] };
   return { config: sections as Sections<S> & Required<Pick<Sections<S>, A>> };
-}
-
-function withLine(problem: ConfigProblem, yaml: YamlText): ConfigProblem {
-  const line = problem.line ?? yaml.lineOf(problem.path);
-  return line === undefined ? problem : { ...problem, line };
 }
 
 /** The document around the sections: which keys it may have; what is in the sections is checked by their own schemas. */
@@ -66,8 +60,4 @@ function headSchema(schemas: SectionSchemas): z.ZodType {
 function sectionOf(content: unknown, key: string): unknown {
   if (typeof content !== 'object' || content === null || !Object.hasOwn(content, key)) return undefined;
   return (content as Readonly<Record<string, unknown>>)[key];
-}
-
-function byLine(a: ConfigProblem, b: ConfigProblem): number {
-  return (a.line ?? 0) - (b.line ?? 0);
 }

@@ -1,4 +1,4 @@
-/** One thing that is wrong in a NodeConfig, and how it is shown to the person who has to mend it. */
+/** One thing that is wrong in a document of the configuration, and how it is shown to the person who has to mend it. */
 
 /** Keys and indexes from the document's root. */
 export type ConfigPath = readonly (string | number)[];
@@ -16,7 +16,7 @@ export interface ConfigProblem {
 
 const shownLength = 80;
 
-/** `devices.resources[0].count`, the way kubectl writes field paths. */
+/** `storage.pools[0].path`, the way kubectl writes field paths. */
 export function formatPath(path: ConfigPath): string {
   return path
     .map((step, at) => {
@@ -27,7 +27,7 @@ export function formatPath(path: ConfigPath): string {
     .join('');
 }
 
-/** `file.yaml:12: devices.resources[0].count: expected integer, got "two"`. Newlines in values are escaped. */
+/** `file.yaml:12: storage.maxVolumes: expected integer, got "two"`. Newlines in values are escaped. */
 export function formatProblem(file: string, problem: ConfigProblem): string {
   const where = problem.line === undefined ? file : `${file}:${problem.line}`;
   const path = problem.path.length === 0 ? '' : `${formatPath(problem.path)}: `;

@@ -6,8 +6,8 @@ export interface YamlText {
   /** The document as plain values; undefined when the text is not usable YAML. */
   readonly content: unknown;
   readonly problems: readonly ConfigProblem[];
-  /** The 1-based line of the value at `path`, or of the nearest value around it. */
-  lineOf(path: ConfigPath): number | undefined;
+  /** Problems with the 1-based line of the value at their path, or of the nearest value around it, by line. */
+  inOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem[];
 }
 
 /** Parses one YAML 1.2 document. Duplicate keys, unknown tags, several documents and runaway aliases are problems. */
@@ -34,7 +34,13 @@ export function parseYaml(text: string): YamlText {
     }
     return undefined;
   };
-  return { content, problems, lineOf };
+  const withLine = (problem: ConfigProblem): ConfigProblem => {
+    const line = problem.line ?? lineOf(problem.path);
+    return line === undefined ? problem : { ...problem, line };
+  };
+  const inOrder = (found: readonly ConfigProblem[]): readonly ConfigProblem[] =>
+    found.map(withLine).sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  return { content, problems, inOrder };
 }
 
 type YamlDocument = ReturnType<typeof parseDocument>;

@@ -69,20 +69,24 @@ interface JsonSchema {
   readonly items?: JsonSchema;
   readonly additionalProperties?: JsonSchema | boolean;
   readonly anyOf?: readonly JsonSchema[];
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, JsonSchema>>;
 }
 
 /** The keys a schema knows at `path`, by way of its JSON Schema; empty when it cannot be told. */
 function knownKeys(schema: z.ZodType, path: ConfigPath): readonly string[] {
-  let places: JsonSchema[] = [
-    z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as JsonSchema,
-  ];
+  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as JsonSchema;
+  // A schema that contains itself is a reference there.
+  const meant = (place: JsonSchema): JsonSchema =>
+    place.$ref === undefined ? place : (root.$defs?.[place.$ref.replace('#/$defs/', '')] ?? root);
+  let places: JsonSchema[] = [root];
   for (const step of path) {
     places = places
       .flatMap((place) => [place, ...(place.anyOf ?? [])])
       .flatMap((place) => {
         const other = typeof place.additionalProperties === 'object' ? place.additionalProperties : undefined;
         const next = typeof step === 'number' ? place.items : (place.properties?.[step] ?? other);
-        return next === undefined ? [] : [next];
+        return next === undefined ? [] : [meant(next)];
       });
   }
   const keys = places
