@@ -1,7 +1,10 @@
 /** What the agent runs: a service starts, tells whether it is ready and why not, and stops after finishing its calls. */
 
-/** Lists of a service for people and programs to look at, by name; each value can be written as JSON. */
-export type Views = Readonly<Record<string, () => readonly object[]>>;
+/**
+ * Lists of a service for people and programs to look at, by name; each value can be written as JSON. `of` names what a view is
+ * about that is about one thing; it is empty when nobody named anything.
+ */
+export type Views = Readonly<Record<string, (of: string) => readonly object[]>>;
 
 export interface Service {
   /** Short name in logs, metrics and `/readyz`: `network`, `devices`, `storage`. */

@@ -3,7 +3,12 @@
  * failed call is logged and every call is measured.
  */
 import { status } from '@grpc/grpc-js';
-import type { MethodDefinition, UntypedHandleCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type {
+  MethodDefinition,
+  ServiceDefinition,
+  UntypedHandleCall,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { asBerthError, BerthError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
@@ -21,11 +26,11 @@ export interface CallContext {
 /** The sending side of a server stream. */
 export interface ServerStream<Response> extends CallContext {
   /**
-   * Sends one message; resolves when it has left for the transport (for a reader that has stopped: never, until the call
+   * Sends one message, or the bytes of one that is encoded already; resolves when it has left for the transport (for a reader that has stopped: never, until the call
    * ends), so a sender that waits keeps at most one message pending. Throws RESOURCE_EXHAUSTED, with nothing sent, when the message is larger than what every client accepts
    * (4 MiB, grpc's default), and UNAVAILABLE when the call has ended.
    */
-  send(message: Response): Promise<void>;
+  send(message: Response | Buffer): Promise<void>;
 }
 
 type HandlerOf<T> =
@@ -76,6 +81,19 @@ export function adapt<S extends ServiceName>(
       : unaryCall(handler as UnaryHandler, finish);
   }
   return adapted;
+}
+
+/** The definition of a service whose streams also take messages that are bytes already. */
+export function takesBytes(service: ServiceDefinition): ServiceDefinition {
+  const taking = (definition: MethodDefinition<unknown, unknown>): MethodDefinition<unknown, unknown> => ({
+    ...definition,
+    responseSerialize: (message) => encode(definition, message),
+  });
+  return Object.fromEntries(Object.entries(service).map(([method, definition]) => [method, taking(definition)]));
+}
+
+function encode(definition: MethodDefinition<unknown, unknown>, message: unknown): Buffer {
+  return Buffer.isBuffer(message) ? message : definition.responseSerialize(message);
 }
 
 type Finisher = (started: number, thrown?: unknown) => FailureStatus;
@@ -138,11 +156,11 @@ function streamCall(
     });
     const send = async (message: unknown): Promise<void> => {
       if (signal.aborted) throw new BerthError('UNAVAILABLE', 'the stream has ended');
-      const bytes = definition.responseSerialize(message).length;
-      if (bytes >= maxMessageBytes)
+      const bytes = encode(definition, message);
+      if (bytes.length >= maxMessageBytes)
         throw new BerthError(
           'RESOURCE_EXHAUSTED',
-          `a message of ${bytes} bytes is above the ${maxMessageBytes} a client takes`,
+          `a message of ${bytes.length} bytes is above the ${maxMessageBytes} a client takes`,
         );
       // grpc-js forgets the callback of a write when the call ends, hence the signal beside it.
       const ended = Promise.withResolvers<undefined>();
@@ -150,7 +168,7 @@ function streamCall(
         ended.resolve(undefined);
       };
       signal.addEventListener('abort', onEnd);
-      call.write(message, onEnd);
+      call.write(bytes, onEnd);
       await ended.promise;
       signal.removeEventListener('abort', onEnd);
     };

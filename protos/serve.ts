@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { temporaryPrefix } from '../kit/durablefile.ts';
 import { BerthError, messageOf } from '../kit/errors.ts';
-import { adapt } from './handlers.ts';
+import { adapt, takesBytes } from './handlers.ts';
 import type { CallOptions, Handlers } from './handlers.ts';
 import { definitionOf } from './load.ts';
 import type { ServiceName } from './services.ts';
@@ -49,7 +49,7 @@ export async function serve(options: ServeOptions): Promise<GrpcServer> {
   // No idle or age limit (grpc-js's default): either would end streams that must live for ever.
   const server = new Server({ 'grpc.enable_channelz': 0 });
   for (const [service, handlers] of Object.entries(options.services) as [ServiceName, Handlers<ServiceName>][])
-    server.addService(definitionOf(service), adapt(service, handlers, stopping.signal, options));
+    server.addService(takesBytes(definitionOf(service)), adapt(service, handlers, stopping.signal, options));
   // grpc-js's own bind happens in a later tick, so a umask around it would cover foreign file creations too.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = createServer((socket) => {
