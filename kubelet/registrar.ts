@@ -7,19 +7,15 @@ import { join } from 'node:path';
 import { watchDirectory } from '../kit/directorywatch.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
-import type { Handlers } from '../protos/handlers.ts';
 import { assertSocketPath, serve } from '../protos/serve.ts';
 import type { GrpcServer } from '../protos/serve.ts';
+import { pluginRegistration, pluginRegistryDirectory } from './pluginregistration.ts';
+import type { PluginDescription } from './pluginregistration.ts';
 
-export interface RegistrarOptions {
+/** A `/` in the plugin's name becomes `_` in the name of the socket. */
+export interface RegistrarOptions extends PluginDescription {
   /** The kubelet's root directory. */
   readonly rootDir: string;
-  readonly type: 'CSIPlugin' | 'DevicePlugin';
-  /** Driver or resource name. A `/` becomes `_` in the name of the socket. */
-  readonly name: string;
-  /** Path of the plugin's own socket as the kubelet sees it. */
-  readonly endpoint: string;
-  readonly versions: readonly string[];
   readonly log: Logger;
 }
 
@@ -36,30 +32,20 @@ export interface Registrar {
 }
 
 export function createRegistrar(options: RegistrarOptions): Registrar {
-  const { type, name, endpoint, versions, log } = options;
-  const folder = join(options.rootDir, 'plugins_registry');
+  const { name, log } = options;
+  const folder = join(options.rootDir, pluginRegistryDirectory);
   const path = join(folder, `${name.replaceAll('/', '_')}-reg.sock`);
   const end = new AbortController();
   let status: RegistrarStatus = { state: 'waiting', reason: 'not started' };
   let server: GrpcServer | undefined;
   let looking: Promise<void> = Promise.resolve();
 
-  const handlers: Handlers<'pluginregistration.Registration'> = {
-    GetInfo: () => ({ type, name, endpoint, supported_versions: [...versions] }),
-    NotifyRegistrationStatus: ({ plugin_registered, error }) => {
-      status = plugin_registered
-        ? { state: 'registered' }
-        : { state: 'refused', reason: `the kubelet refused: ${error}` };
-      if (plugin_registered)
-        log.info({ event: 'plugin.registered', type, plugin: name }, 'registered with the kubelet');
-      else
-        log.error(
-          { event: 'plugin.refused', type, plugin: name, reason: error },
-          'the kubelet refused the registration',
-        );
-      return {};
-    },
-  };
+  const handlers = pluginRegistration(options, (reason) => {
+    status = reason === undefined ? { state: 'registered' } : { state: 'refused', reason };
+    const line = { event: `plugin.${status.state}`, type: options.type, plugin: name };
+    if (reason === undefined) log.info(line, 'registered with the kubelet');
+    else log.error({ ...line, reason }, 'the kubelet refused the registration');
+  });
 
   const look = async (): Promise<void> => {
     if (server !== undefined) {
