@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { matchesPath, parseGlob } from './glob.ts';
-import type { PathGlob } from './glob.ts';
+import { matchesPath, parseGlob } from './pathglob.ts';
+import type { PathGlob } from './pathglob.ts';
 
 function parsed(pattern: string): PathGlob {
   const glob = parseGlob(pattern);
