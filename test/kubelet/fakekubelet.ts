@@ -5,15 +5,19 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientReadableStream } from '@grpc/grpc-js';
+import { pause } from '../../kit/backoff.ts';
 import { BerthError } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/log.ts';
 import { dial } from '../../protos/dial.ts';
 import type { Caller } from '../../protos/dial.ts';
-import { serve } from '../../protos/serve.ts';
+import { answers, serve } from '../../protos/serve.ts';
 import type { GrpcServer } from '../../protos/serve.ts';
 import type { ContainerAllocateResponse__Output } from '../../protos/types/v1beta1/ContainerAllocateResponse.ts';
+import type { DevicePluginOptions__Output } from '../../protos/types/v1beta1/DevicePluginOptions.ts';
 import type { ListAndWatchResponse__Output } from '../../protos/types/v1beta1/ListAndWatchResponse.ts';
 import type { RegisterRequest__Output } from '../../protos/types/v1beta1/RegisterRequest.ts';
+import { startFakeWatcher } from './fakewatcher.ts';
+import type { FakeWatcher } from './fakewatcher.ts';
 
 export interface KubeletScript {
   /** The `:authority` of its calls to a plugin. Default `localhost`, as since Kubernetes 1.26. */
@@ -24,45 +28,58 @@ export interface KubeletScript {
   refuse?: string;
   /** Answers Register and never opens ListAndWatch. */
   neverWatches?: boolean;
+  /** Opens ListAndWatch twice; ends the first when the second has its list. */
+  watchesTwice?: boolean;
   /** Opens ListAndWatch and reads nothing until `resume`. */
   stopsReading?: boolean;
+  /** How long it tries to reach the socket of a plugin before Register fails. Default 10 s, as the real one. */
+  dialMs?: number;
 }
 
 /** What the kubelet knows of a resource. `health` is by device ID and empty once the stream has ended. */
 export interface KnownResource {
   readonly endpoint: string;
+  readonly options: DevicePluginOptions__Output;
   readonly health: Readonly<Record<string, string>>;
   readonly lists: number;
 }
 
 interface Client {
   readonly key: string;
+  readonly resource: string;
   readonly plugin: Caller<'v1beta1.DevicePlugin'>;
-  stream?: ClientReadableStream<ListAndWatchResponse__Output>;
+  streams: ClientReadableStream<ListAndWatchResponse__Output>[];
 }
 
 export class FakeKubelet {
   readonly resources = new Map<string, KnownResource>();
-  readonly registrations: RegisterRequest__Output[] = [];
+  readonly registrations: Pick<RegisterRequest__Output, 'endpoint' | 'resource_name'>[] = [];
   /** Most calls of Register that were in progress at once. */
   mostRegistering = 0;
   readonly script: KubeletScript;
   readonly directory: string;
+  readonly registry: string;
   readonly #log: Logger;
   readonly #clients = new Map<string, Client>();
   readonly #waiting = new Set<() => void>();
   #server: GrpcServer | undefined;
+  #watcher: FakeWatcher | undefined;
   #registering = 0;
 
   constructor(rootDir: string, log: Logger, script: KubeletScript = {}) {
     this.directory = join(rootDir, 'device-plugins');
+    this.registry = join(rootDir, 'plugins_registry');
     this.#log = log;
     this.script = script;
   }
 
-  /** Starts as the kubelet does: makes its directory, removes every socket there, then serves kubelet.sock. */
+  /**
+   * Starts as the kubelet does: makes its directories, removes every socket of device plugins, serves kubelet.sock, and
+   * looks for sockets of plugins in the registry, which it does not clean.
+   */
   async start(): Promise<void> {
     await mkdir(this.directory, { recursive: true, mode: 0o750 });
+    await mkdir(this.registry, { recursive: true, mode: 0o755 });
     for (const entry of await readdir(this.directory, { withFileTypes: true }))
       if (entry.isSocket()) await rm(join(this.directory, entry.name), { force: true });
     this.#server = await serve({
@@ -70,12 +87,20 @@ export class FakeKubelet {
       services: { 'v1beta1.Registration': { Register: (request) => this.#register(request) } },
       log: this.#log,
     });
+    this.#watcher = startFakeWatcher(this.registry, {
+      register: (resource, path) => this.#connect(resource, path),
+      deregister: (resource, path) => {
+        for (const client of this.#clients.values())
+          if (client.key === this.#keyOf(resource, path)) this.#disconnect(client);
+      },
+    });
   }
 
   /** Ends as a killed kubelet does: every connection breaks. */
   async stop(): Promise<void> {
     for (const client of this.#clients.values()) this.#disconnect(client);
     this.resources.clear();
+    await this.#watcher?.stop();
     await this.#server?.stop(AbortSignal.abort());
     this.#changed();
   }
@@ -87,18 +112,36 @@ export class FakeKubelet {
 
   /** Ends the stream of a resource, as after an error; the kubelet never opens it again. */
   endStream(resource: string): void {
-    for (const client of this.#clients.values()) if (client.key.startsWith(resource)) this.#disconnect(client);
+    for (const client of this.#clients.values()) if (client.resource === resource) this.#disconnect(client);
   }
 
   /** Reads on after `stopsReading`. */
   resume(): void {
-    for (const { stream } of this.#clients.values()) stream?.resume();
+    for (const { streams } of this.#clients.values()) for (const stream of streams) stream.resume();
   }
 
   async allocate(resource: string, ids: string[]): Promise<ContainerAllocateResponse__Output | undefined> {
-    const client = [...this.#clients.values()].find(({ key }) => key.startsWith(resource));
-    const answer = await client?.plugin.Allocate({ container_requests: [{ devices_ids: ids }] });
-    return answer?.container_responses[0];
+    const answer = await this.#pluginOf(resource).Allocate({ container_requests: [{ devices_ids: ids }] });
+    return answer.container_responses[0];
+  }
+
+  /** Asks which of the healthy devices to take, as at the admission of a pod that wants so many. */
+  async preferred(resource: string, size: number, mustInclude: string[] = []): Promise<readonly string[]> {
+    const healthy = Object.entries(this.resources.get(resource)?.health ?? {}).filter(
+      ([, state]) => state === 'Healthy',
+    );
+    const request = {
+      available_deviceIDs: healthy.map(([id]) => id),
+      must_include_deviceIDs: mustInclude,
+      allocation_size: size,
+    };
+    const answer = await this.#pluginOf(resource).GetPreferredAllocation({ container_requests: [request] });
+    return answer.container_responses[0]?.deviceIDs ?? [];
+  }
+
+  /** Asks before the start of a container. */
+  async preStart(resource: string, ids: string[]): Promise<void> {
+    await this.#pluginOf(resource).PreStartContainer({ devices_ids: ids });
   }
 
   /** Resolves when the condition holds; it is looked at after every event. */
@@ -114,49 +157,74 @@ export class FakeKubelet {
     this.#waiting.clear();
   }
 
-  async #register(request: RegisterRequest__Output): Promise<object> {
-    const { resource_name: resource, endpoint } = request;
+  #keyOf(resource: string, path: string): string {
+    return this.script.oldStreamKillsNew === true ? resource : `${resource} ${path}`;
+  }
+
+  #pluginOf(resource: string): Caller<'v1beta1.DevicePlugin'> {
+    const client = [...this.#clients.values()].find((each) => each.resource === resource);
+    if (client === undefined) throw new BerthError('NOT_FOUND', `the kubelet has no plugin for ${resource}`);
+    return client.plugin;
+  }
+
+  async #register({ resource_name: resource, endpoint }: RegisterRequest__Output): Promise<object> {
     this.mostRegistering = Math.max(this.mostRegistering, ++this.#registering);
     try {
-      this.registrations.push(request);
-      this.#changed();
-      if (this.script.refuse !== undefined) throw new BerthError('INVALID_ARGUMENT', this.script.refuse);
-      const path = join(this.directory, endpoint);
-      const plugin = dial('v1beta1.DevicePlugin', path, { authority: this.script.authority?.(path) ?? 'localhost' });
-      const client: Client = {
-        key: this.script.oldStreamKillsNew === true ? resource : `${resource} ${endpoint}`,
-        plugin,
-      };
-      try {
-        await plugin.GetDevicePluginOptions({});
-      } catch (thrown) {
-        plugin.close();
-        throw thrown;
-      }
-      this.#clients.set(client.key, client);
-      this.resources.set(resource, { endpoint, health: {}, lists: 0 });
-      if (this.script.neverWatches !== true)
-        setImmediate(() => {
-          this.#watch(client, resource, endpoint);
-        });
+      await this.#connect(resource, join(this.directory, endpoint));
       return {};
     } finally {
       this.#registering--;
     }
   }
 
-  #watch(client: Client, resource: string, endpoint: string): void {
+  /** Connects to a plugin as both ways of registration do: dial and wait, ask for options, answer, and only then watch. */
+  async #connect(resource: string, path: string): Promise<void> {
+    const endpoint = path.slice(path.lastIndexOf('/') + 1);
+    this.registrations.push({ endpoint, resource_name: resource });
+    this.#changed();
+    if (this.script.refuse !== undefined) throw new BerthError('INVALID_ARGUMENT', this.script.refuse);
+    await this.#dialBlocking(path);
+    const plugin = dial('v1beta1.DevicePlugin', path, { authority: this.script.authority?.(path) ?? 'localhost' });
+    const client: Client = { key: this.#keyOf(resource, path), resource, plugin, streams: [] };
+    try {
+      const options = await plugin.GetDevicePluginOptions({});
+      this.#clients.set(client.key, client);
+      this.resources.set(resource, { endpoint, options, health: {}, lists: 0 });
+    } catch (thrown) {
+      plugin.close();
+      throw thrown;
+    }
+    if (this.script.neverWatches !== true)
+      setImmediate(() => {
+        this.#watch(client, endpoint);
+        if (this.script.watchesTwice === true) this.#watch(client, endpoint);
+      });
+  }
+
+  /** As a blocking dial of grpc-go: a socket that nobody serves yet is tried again until the time is over. */
+  async #dialBlocking(path: string): Promise<void> {
+    const over = AbortSignal.timeout(this.script.dialMs ?? 10_000);
+    while (!(await answers(path)))
+      if (!(await pause(20, over))) throw new BerthError('TIMED_OUT', `dialing ${path}: context deadline exceeded`);
+  }
+
+  #watch(client: Client, endpoint: string): void {
+    const { resource } = client;
     const stream = client.plugin.ListAndWatch({});
-    client.stream = stream;
+    client.streams.push(stream);
     stream.on('data', ({ devices }: ListAndWatchResponse__Output) => {
+      const known = this.resources.get(resource);
+      if (known === undefined) return;
       const health = Object.fromEntries(devices.map(({ ID, health: state }) => [ID, state]));
-      const lists = (this.resources.get(resource)?.lists ?? 0) + 1;
-      this.resources.set(resource, { endpoint, health, lists });
+      this.resources.set(resource, { ...known, health, lists: known.lists + 1 });
+      if (stream === client.streams[1]) client.streams[0]?.cancel();
       this.#changed();
     });
     if (this.script.stopsReading === true) stream.pause();
     stream.on('error', () => undefined);
     stream.on('close', () => {
+      client.streams = client.streams.filter((each) => each !== stream);
+      if (client.streams.length > 0) return;
       const known = this.resources.get(resource);
       if (known?.endpoint === endpoint) this.resources.set(resource, { ...known, health: {} });
       // With the resource alone as key this is the newest client, not the one that has just ended: the fault up to 1.35.
@@ -168,7 +236,7 @@ export class FakeKubelet {
 
   #disconnect(client: Client): void {
     if (this.#clients.get(client.key) === client) this.#clients.delete(client.key);
-    client.stream?.cancel();
+    for (const stream of client.streams) stream.cancel();
     client.plugin.close();
   }
 }

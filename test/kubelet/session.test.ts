@@ -1,198 +1,145 @@
-/** The device service against a scripted kubelet, with real sockets and real device nodes (needs root for mknod). */
-import { execFileSync } from 'node:child_process';
-import { link, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+/** Sessions of resources with a good kubelet, scripted, over real sockets. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Registry } from 'prom-client';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { devicesSection } from '../../deviceplugin/config.ts';
-import { createDeviceService } from '../../deviceplugin/service.ts';
-import { createLogger } from '../../kit/log.ts';
-import type { Service } from '../../kit/service.ts';
-import { FakeKubelet } from './fakekubelet.ts';
-import type { KubeletScript } from './fakekubelet.ts';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { unit } from '../../deviceplugin/plugin/fake/state.ts';
+import type { Unit } from '../../deviceplugin/units/unit.ts';
+import {
+  advertised,
+  cdiDir,
+  folderOf,
+  healthOf,
+  idsOf,
+  kubelet,
+  listsOf,
+  name,
+  one,
+  plugins,
+  port,
+  sockets,
+  startKubelet,
+  startPlugins,
+  ways,
+} from './scene.ts';
 
-const log = createLogger('error', { write: () => undefined });
-let rootDir = '';
-let devRoot = '';
-let kubelet: FakeKubelet;
-let service: Service | undefined;
-let registry: Registry;
+const broken: Unit = { ...one, unhealthy: 'is broken' };
 
-beforeEach(async () => {
-  rootDir = await mkdtemp(join(tmpdir(), 'berth-k-'));
-  devRoot = await mkdtemp(join(tmpdir(), 'berth-dev-'));
-});
-afterEach(async () => {
-  await service?.stop(AbortSignal.timeout(1_000));
-  service = undefined;
-  await kubelet.stop();
-  await rm(rootDir, { recursive: true });
-  await rm(devRoot, { recursive: true });
-});
-
-/** A character device of a major number no driver has: it is never opened here. */
-function makeNode(name: string, minor: number): void {
-  execFileSync('mknod', [join(devRoot, name), 'c', '240', String(minor)]);
-}
-
-async function startKubelet(script: KubeletScript = {}): Promise<void> {
-  kubelet = new FakeKubelet(rootDir, log, script);
-  await kubelet.start();
-}
-
-async function startService(resources: object[] = [port], more: object = { devRoot }): Promise<Service> {
-  registry = new Registry();
-  const config = devicesSection.parse({ resources, ...more });
-  service = createDeviceService(config, { kubeletRoot: rootDir, log, registry, rescanMs: 3_600_000 });
-  await service.start(new AbortController().signal);
-  return service;
-}
-
-const port = { name: 'berth.dev/port', paths: ['/dev/port*'] };
-const healthOf = (resource = 'berth.dev/port'): string[] =>
-  Object.values(kubelet.resources.get(resource)?.health ?? {});
-const idsOf = (resource = 'berth.dev/port'): string[] => Object.keys(kubelet.resources.get(resource)?.health ?? {});
-const advertised = (count: number): Promise<void> =>
-  kubelet.until(() => healthOf().filter((health) => health === 'Healthy').length === count);
-const sockets = async (): Promise<string[]> =>
-  (await readdir(kubelet.directory)).filter((name) => name.startsWith('berth-'));
-
-describe('with a good kubelet', () => {
-  test('devices of the host are advertised and allocated with the host’s path', async () => {
+describe.each(ways)('registered by %s, with a good kubelet', (registration) => {
+  beforeEach(async () => {
     await startKubelet();
-    const names = { null: '/dev/null', zero: '/dev/zero' };
-    await startService(
-      Object.entries(names).map(([name, path]) => ({ name: `berth.dev/${name}`, paths: [path], count: 2 })),
-      {},
-    );
-    await kubelet.until(() => idsOf('berth.dev/null').length === 2 && idsOf('berth.dev/zero').length === 2);
-    expect(service?.notReady()).toBeUndefined();
-    expect(await kubelet.allocate('berth.dev/null', idsOf('berth.dev/null').slice(0, 1))).toEqual({
-      envs: {
-        DEVICES_BERTH_DEV_NULL_PATHS: '/dev/null',
-        DEVICES_BERTH_DEV_NULL_IDS: idsOf('berth.dev/null')[0],
-      },
-      mounts: [],
-      devices: [{ container_path: '/dev/null', host_path: '/dev/null', permissions: 'rw' }],
-      annotations: {},
-      cdi_devices: [],
+    startPlugins({ registration });
+  });
+
+  test('units are advertised, chosen, allocated and looked at before the start', async () => {
+    const rule = { ...port, sharing: { replicas: 2 }, injection: 'cdi' };
+    plugins.set(rule, [one, unit('port-2', ['/dev/zero'])]);
+    await advertised(4);
+    expect(kubelet.resources.get(name)?.options).toEqual({
+      pre_start_required: true,
+      get_preferred_allocation_available: true,
     });
-    await expect(kubelet.allocate('berth.dev/null', ['other'])).rejects.toThrow('this node has no device "other"');
-    const metrics = await registry.metrics();
-    expect(metrics).toContain('berth_device_devices{resource="berth.dev/null",health="healthy"} 2');
-    expect(metrics).toContain('berth_device_allocations_total{resource="berth.dev/null",result="failed"} 1');
-    expect(metrics).toContain('berth_device_kubelet_session_state{resource="berth.dev/zero",state="streaming"} 1');
+    await vi.waitFor(() => {
+      expect(plugins.notReady()).toBeUndefined();
+    });
+    const chosen = [...(await kubelet.preferred(name, 2))];
+    expect(chosen).toEqual(['port-1::0', 'port-2::0']);
+    expect(await kubelet.allocate(name, ['port-1::0'])).toMatchObject({
+      envs: { DEVICES_BERTH_DEV_PORT_PATHS: '/dev/null', DEVICES_BERTH_DEV_PORT_IDS: 'port-1' },
+      devices: [],
+      cdi_devices: [{ name: 'berth.dev/port=port-1' }],
+    });
+    expect(plugins.allocated).toEqual(['port-1::0']);
+    expect(await readFile(join(cdiDir, 'berth-berth.dev_port.json'), 'utf8')).toContain('"path":"/dev/null"');
+    await kubelet.preStart(name, ['port-1::0']);
+    await expect(kubelet.preStart(name, ['port-2::0'])).rejects.toThrow('/dev/zero of port-2 is another device now');
+    await expect(kubelet.allocate(name, ['other::0'])).rejects.toThrow('this node has no device "other"');
+    const metrics = await plugins.registry.metrics();
+    expect(metrics).toContain('berth_device_allocations_total{resource="berth.dev/port",result="failed"} 1');
+    expect(metrics).toContain('berth_device_kubelet_session_state{resource="berth.dev/port",state="streaming"} 1');
+    expect(metrics).toContain('berth_device_listandwatch_messages_total{resource="berth.dev/port"} 1');
   });
 
-  test('a node that goes is unhealthy and refused, and healthy again when it is back; nothing else is sent', async () => {
-    makeNode('port0', 0);
-    await startKubelet();
-    await startService();
+  test('a unit that fails is unhealthy and refused, and healthy again when it is; nothing else is sent', async () => {
+    plugins.set(port, [one]);
     await advertised(1);
-    const ids = idsOf();
-    await writeFile(join(devRoot, 'unrelated'), '');
-    await rm(join(devRoot, 'port0'));
+    plugins.set(port, [{ ...one, lineage: ['/devices/x'] }]);
+    plugins.set(port, [broken]);
     await kubelet.until(() => healthOf().join() === 'Unhealthy');
-    expect(idsOf()).toEqual(ids);
-    await expect(kubelet.allocate('berth.dev/port', ids)).rejects.toThrow(
-      'berth.dev/port: /dev/port0 cannot be used: it is gone from the node',
-    );
-    makeNode('port0', 0);
+    await expect(kubelet.allocate(name, idsOf())).rejects.toThrow('port-1 (/dev/null) cannot be used: it is broken');
+    plugins.set(port, [one]);
     await advertised(1);
-    makeNode('port1', 1);
+    plugins.set(port, [one, unit('port-2', ['/dev/zero'])]);
     await advertised(2);
-    expect(kubelet.resources.get('berth.dev/port')?.lists).toBe(4);
+    expect(listsOf()).toBe(4);
   });
 
-  test('a link is given as it is; one that leads out of /dev, and a file, are not offered', async () => {
-    makeNode('ttyX0', 0);
-    await mkdir(join(devRoot, 'by-id'));
-    await symlink('../ttyX0', join(devRoot, 'by-id/good'));
-    await symlink('/dev/null', join(devRoot, 'by-id/outside'));
-    await writeFile(join(devRoot, 'by-id/file'), '');
-    await startKubelet();
-    await startService([{ ...port, paths: ['/dev/by-id/*'] }]);
-    await advertised(1);
-    expect((await kubelet.allocate('berth.dev/port', idsOf()))?.devices).toEqual([
-      { host_path: '/dev/by-id/good', container_path: '/dev/by-id/good', permissions: 'rw' },
-    ]);
-  });
-
-  test('many resources register one after another, also those without a device', async () => {
-    await startKubelet();
-    const many = Array.from({ length: 20 }, (_, n) => ({ name: `berth.dev/port${n}`, paths: [`/dev/port${n}`] }));
-    makeNode('port7', 7);
-    await startService(many);
-    await kubelet.until(
-      () => kubelet.resources.size === 20 && [...kubelet.resources.values()].every(({ lists }) => lists > 0),
+  test('a unit that its rule gives by CDI only, while that cannot be, is unhealthy', async () => {
+    plugins.set({ ...port, injection: 'cdi' }, [one, unit('-odd-', ['/dev/zero'])]);
+    await kubelet.until(() => healthOf().length === 2);
+    expect(kubelet.resources.get(name)?.health).toEqual({ 'port-1::0': 'Healthy', '-odd-::0': 'Unhealthy' });
+    await rm(cdiDir, { recursive: true });
+    await writeFile(cdiDir, 'no folder');
+    await plugins.cdi.refresh();
+    await kubelet.until(() => healthOf().join() === 'Unhealthy,Unhealthy');
+    await expect(kubelet.allocate(name, ['port-1::0'])).rejects.toThrow('its file cannot be written');
+    await expect(kubelet.preStart(name, ['port-1::0'])).rejects.toThrow(
+      'the CDI file of its devices is not as they are',
     );
-    expect(kubelet.mostRegistering).toBe(1);
-    expect(healthOf('berth.dev/port7')).toEqual(['Healthy']);
+    await rm(cdiDir);
+    await advertised(1);
   });
 
   test('stopping ends the stream without an empty list and removes the socket', async () => {
-    makeNode('port0', 0);
-    await startKubelet();
-    await startService();
+    plugins.set(port, [one]);
     await advertised(1);
-    await service?.stop(AbortSignal.timeout(1_000));
-    expect(kubelet.resources.get('berth.dev/port')?.lists).toBe(1);
-    expect(await sockets()).toEqual([]);
+    await plugins.stop();
+    expect(listsOf()).toBe(1);
+    expect(await sockets(registration)).toEqual([]);
   });
 
-  test('sockets of a killed agent are removed, those of others stay', async () => {
-    await startKubelet();
-    const dead = join(kubelet.directory, 'berth-0badcafe-1.sock');
-    const foreign = join(kubelet.directory, 'other.sock');
-    for (const path of [dead, foreign]) {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(path, resolve));
-      await link(path, `${path}.kept`);
-      await new Promise((resolve) => server.close(resolve));
-      await rename(`${path}.kept`, path);
-    }
-    await startService();
-    await kubelet.until(() => kubelet.resources.get('berth.dev/port')?.lists === 1);
-    expect((await readdir(kubelet.directory)).filter((name) => !name.startsWith('berth-'))).toEqual([
-      'kubelet.sock',
-      'other.sock',
-    ]);
-    expect(await sockets()).toHaveLength(1);
-    expect(await sockets()).not.toContain('berth-0badcafe-1.sock');
+  test('a resource that leaves the configuration is withdrawn with an empty list; the others stay', async () => {
+    const other = { name: 'berth.dev/other' };
+    const session = plugins.set(port, [one]);
+    plugins.set(other, [one]);
+    await advertised(1);
+    await kubelet.until(() => idsOf('berth.dev/other').length === 1);
+    await session.stop(AbortSignal.timeout(10_000), { withdraw: true });
+    await kubelet.until(() => listsOf() === 2);
+    expect(idsOf()).toEqual([]);
+    expect(idsOf('berth.dev/other')).toEqual(['port-1::0']);
+    expect(session.notReady()).toContain('the session has ended');
+  });
+
+  test('many resources register, also those without a unit', async () => {
+    for (let n = 0; n < 20; n++) plugins.set({ name: `berth.dev/port${n}` }, n === 7 ? [one] : []);
+    await kubelet.until(
+      () => kubelet.resources.size === 20 && [...kubelet.resources.values()].every(({ lists }) => lists > 0),
+    );
+    expect(kubelet.mostRegistering).toBeLessThanOrEqual(1);
+    expect(healthOf('berth.dev/port7')).toEqual(['Healthy']);
   });
 });
 
-describe('a session that is lost is made anew under a new socket name', () => {
-  test.each<[string, () => Promise<void> | void]>([
+describe.each(ways)('registered by %s, a session that is lost is made anew under a new socket name', (registration) => {
+  const cases: [string, () => Promise<void> | void][] = [
     ['the kubelet restarts', () => kubelet.restart()],
-    [
-      'the kubelet is gone for a while',
-      async () => {
-        await kubelet.stop();
-        await vi.waitFor(() => {
-          expect(service?.notReady()).toContain('nobody answers on');
-        }, 5_000);
-        await kubelet.start();
-      },
-    ],
     [
       'our socket is removed',
       async () => {
-        await rm(join(kubelet.directory, kubelet.resources.get('berth.dev/port')?.endpoint ?? ''));
+        const endpoint = kubelet.resources.get(name)?.endpoint ?? '';
+        await rm(join(folderOf(registration), endpoint));
       },
     ],
     [
       'the kubelet ends the stream',
       () => {
-        kubelet.endStream('berth.dev/port');
+        kubelet.endStream(name);
       },
     ],
     [
-      'the directory is wiped and made again',
+      'the directory is removed and made again',
       async () => {
-        await rm(kubelet.directory, { recursive: true });
+        await rm(folderOf(registration), { recursive: true });
         await kubelet.restart();
       },
     ],
@@ -202,135 +149,19 @@ describe('a session that is lost is made anew under a new socket name', () => {
         for (let n = 0; n < 5; n++) await kubelet.restart();
       },
     ],
-  ])('%s', async (_what, happens) => {
-    makeNode('port0', 0);
+  ];
+  test.each(cases)('%s', async (_what, happens) => {
     await startKubelet();
-    await startService();
+    startPlugins({ registration, backoff: [0, 50] });
+    plugins.set(port, [one]);
     await advertised(1);
-    const before = kubelet.resources.get('berth.dev/port')?.endpoint;
-    const ids = idsOf();
+    const before = kubelet.resources.get(name)?.endpoint;
     await happens();
-    await kubelet.until(
-      () => kubelet.resources.get('berth.dev/port')?.endpoint !== before && healthOf().join() === 'Healthy',
-    );
-    expect(idsOf()).toEqual(ids);
-    expect(await sockets()).toHaveLength(1);
-    await vi.waitFor(() => {
-      expect(service?.notReady()).toBeUndefined();
-    });
-  });
-});
-
-describe('with a kubelet that misbehaves', () => {
-  test('one that never comes: the service starts, and says what it waits for', async () => {
-    kubelet = new FakeKubelet(rootDir, log);
-    await startService();
-    await vi.waitFor(() => {
-      expect(service?.notReady()).toContain(`nobody answers on ${kubelet.directory}/kubelet.sock`);
-    });
-    await kubelet.start();
-    await kubelet.until(() => kubelet.resources.get('berth.dev/port')?.lists === 1);
-  });
-
-  test('up to 1.35, where an old stream’s end kills the new registration: a removed socket still heals', async () => {
-    makeNode('port0', 0);
-    await startKubelet({ oldStreamKillsNew: true });
-    await startService();
-    await advertised(1);
-    for (let round = 0; round < 3; round++) {
-      const before = kubelet.resources.get('berth.dev/port')?.endpoint ?? '';
-      await rm(join(kubelet.directory, before));
-      await kubelet.until(
-        () => kubelet.resources.get('berth.dev/port')?.endpoint !== before && healthOf().join() === 'Healthy',
-      );
-    }
-  });
-
-  test('one that refuses: the reason is told, and the registration is tried again', async () => {
-    const script: KubeletScript = { refuse: 'no room for berth.dev/port' };
-    await startKubelet(script);
-    await startService();
-    await kubelet.until(() => kubelet.registrations.length >= 2);
-    await vi.waitFor(() => {
-      expect(service?.notReady()).toContain('no room for berth.dev/port');
-    });
-    delete script.refuse;
-    await kubelet.until(() => kubelet.resources.get('berth.dev/port')?.lists === 1);
-  });
-
-  test('one that registers and never watches is asked again after five seconds', async () => {
-    const script: KubeletScript = { neverWatches: true };
-    await startKubelet(script);
-    await startService();
-    await vi.waitFor(() => {
-      expect(service?.notReady()).toContain('has not called ListAndWatch yet');
-    });
-    script.neverWatches = false;
-    await kubelet.until(() => kubelet.resources.get('berth.dev/port')?.lists === 1);
-    expect(kubelet.registrations).toHaveLength(2);
-  });
-
-  test('one that stops reading gets the newest list when it reads on, not every one in between', async () => {
-    makeNode('port0', 0);
-    await startKubelet({ stopsReading: true });
-    // A list of some 400 kB: what the transport buffers of it is soon full.
-    await startService([{ ...port, count: 9_000 }]);
-    await vi.waitFor(() => {
-      expect(service?.notReady()).toBeUndefined();
-    });
-    for (let round = 0; round < 40; round++) {
-      const { promise: seen, resolve } = Promise.withResolvers<undefined>();
-      void vi
-        .waitFor(async () => {
-          const text = await registry.metrics();
-          expect(text).toContain(`health="${round % 2 === 0 ? 'unhealthy' : 'healthy'}"} 9000`);
-        }, 5_000)
-        .then(() => {
-          resolve(undefined);
-        });
-      if (round % 2 === 0) await rm(join(devRoot, 'port0'));
-      else makeNode('port0', 0);
-      await seen;
-    }
-    makeNode('port1', 1);
+    await kubelet.until(() => kubelet.resources.get(name)?.endpoint !== before && healthOf().join() === 'Healthy');
+    expect(idsOf()).toEqual(['port-1::0']);
     await vi.waitFor(async () => {
-      expect(await registry.metrics()).toContain('health="healthy"} 18000');
-    }, 5_000);
-    kubelet.resume();
-    await advertised(18_000);
-    // The client's own stream takes 16 messages before it stops the transport; the other half was never sent.
-    expect(kubelet.resources.get('berth.dev/port')?.lists).toBeLessThan(25);
-  });
-
-  test('one that stops reading does not hold the stop, also when nothing else limits it', async () => {
-    makeNode('port0', 0);
-    await startKubelet({ stopsReading: true });
-    await startService([{ ...port, count: 9_000 }]);
-    await vi.waitFor(() => {
-      expect(service?.notReady()).toBeUndefined();
-    });
-    await service?.stop(new AbortController().signal);
-    expect(await sockets()).toEqual([]);
-  });
-
-  test.each<[string, (path: string) => string]>([
-    ['localhost (1.26 and later)', () => 'localhost'],
-    ['a percent-encoded path', (path) => encodeURIComponent(path)],
-    ['a socket name', () => 'berth.sock'],
-  ])('the :authority %s is served', async (_form, authority) => {
-    await startKubelet({ authority });
-    await startService();
-    await kubelet.until(() => kubelet.resources.get('berth.dev/port')?.lists === 1);
-  });
-
-  test('the :authority of a raw path, which Node refuses, is a failed registration with its reason', async () => {
-    await startKubelet({ authority: (path) => path });
-    await startService();
-    await kubelet.until(() => kubelet.registrations.length >= 2);
-    await vi.waitFor(() => {
-      expect(service?.notReady()).toMatch(
-        /is not registered with the kubelet: .*GetDevicePluginOptions.*RST_STREAM with code 1$/,
-      );
+      expect(plugins.notReady()).toBeUndefined();
+      expect(await sockets(registration)).toHaveLength(1);
     });
   });
 });

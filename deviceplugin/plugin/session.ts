@@ -1,5 +1,5 @@
 /**
- * The session of one resource with the kubelet, for as long as the agent runs:
+ * The session of one resource with the kubelet, for as long as the resource is configured:
  * idle → serving → registering → waiting (for the stream) → streaming → lost → idle …
  *
  * The kubelet opens ListAndWatch once per registration and never again, and at its start it removes every socket. So a
@@ -7,68 +7,68 @@
  * is a new generation: a new socket name, served, checked and registered. The old server is stopped first, for a
  * kubelet up to 1.35 lets the end of an old stream tear down the new registration.
  */
-import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { defaultBackoff, delayOf, pause } from '../kit/backoff.ts';
-import { watchDirectory } from '../kit/directorywatch.ts';
-import { BerthError, messageOf } from '../kit/errors.ts';
-import type { KeyedLock } from '../kit/keyedlock.ts';
-import type { Logger } from '../kit/log.ts';
-import { kubeletSocket, registerDevicePlugin } from '../kubelet/registration.ts';
-import { identityOf } from '../kubelet/socketidentity.ts';
-import { dial } from '../protos/dial.ts';
-import { answers, serve } from '../protos/serve.ts';
-import type { GrpcServer } from '../protos/serve.ts';
-import type { Latest } from './latest.ts';
-import type { ResourceState } from './matching.ts';
-import type { DeviceMetrics, SessionState } from './metrics.ts';
+import { defaultBackoff, delayOf, pause } from '../../kit/backoff.ts';
+import type { BackoffSchedule } from '../../kit/backoff.ts';
+import { watchDirectory } from '../../kit/directorywatch.ts';
+import { BerthError, messageOf } from '../../kit/errors.ts';
+import type { Latest } from '../../kit/latest.ts';
+import type { Logger } from '../../kit/log.ts';
+import { untilAborted } from '../../kit/untilaborted.ts';
+import type { FinishedCall } from '../../protos/handlers.ts';
+import { assertSocketPath, serve } from '../../protos/serve.ts';
+import type { DeviceMetrics, SessionState } from '../metrics.ts';
+import type { ResourceState } from '../units/unit.ts';
+import type { Approach } from './approach.ts';
+import { noDevices } from './devicelist.ts';
+import type { DeviceList } from './devicelist.ts';
 import { devicePlugin } from './plugin.ts';
+import type { PluginContext } from './plugin.ts';
+import { checkSelf } from './selfcheck.ts';
+import { nextSocket } from './socketnames.ts';
 
 export interface SessionOptions {
   /** The resource's newest state; its name never changes. */
   readonly latest: Latest<ResourceState>;
-  /** The kubelet's directory of device plugin sockets; it may be absent for a while. */
-  readonly directory: string;
-  /** Shared by all sessions: one registration at a time keeps the kubelet's load low. */
-  readonly registrations: KeyedLock;
+  readonly approach: Approach;
+  readonly context: PluginContext;
   readonly log: Logger;
   readonly metrics: DeviceMetrics;
+  /** Waits between attempts. */
+  readonly backoff?: BackoffSchedule;
 }
 
 export interface Session {
   /** Undefined while the kubelet watches, else why not. */
   notReady(): string | undefined;
-  /** Ends the session and removes its socket; calls in flight may finish until `deadline`. Never throws. */
-  stop(deadline: AbortSignal): Promise<void>;
+  /**
+   * Ends the session and removes its socket; calls in flight may finish until `deadline`. `withdraw` sends an empty list
+   * before, for a resource that will not come back: otherwise the kubelet counts it for five minutes more. Never throws.
+   */
+  stop(deadline: AbortSignal, options?: { readonly withdraw?: boolean }): Promise<void>;
 }
-
-/** Sockets of device plugins are ours by this prefix. */
-export const socketPrefix = 'berth-';
 
 /** The kubelet opens the stream at once after it has answered Register. */
 const streamTimeoutMs = 5_000;
 /** A session that lived this long was a good one: the next begins without a delay. */
 const goodMs = 10_000;
+/** How long a frozen kubelet is waited for at the end, twice: for the empty list, and for calls in flight. */
+const patienceMs = 1_000;
 
-/** A name nobody has used before, also not an agent before this one: 28 bytes. */
-let generation = 0;
-function nextSocket(resource: string): string {
-  generation = Math.max(generation + 1, Date.now());
-  const hash = createHash('sha256').update(resource).digest('hex').slice(0, 8);
-  return `${socketPrefix}${hash}-${generation.toString(36)}.sock`;
-}
-
-/** Starts the session; it runs until `stop`. */
+/** Starts the session; it runs until `stop`. Throws INVALID_ARGUMENT where the paths of its sockets would be too long. */
 export function startSession(options: SessionOptions): Session {
-  const { latest, directory, metrics } = options;
-  const resource = latest.value.name;
+  const { latest, approach, context, metrics, backoff = defaultBackoff } = options;
+  const resource = latest.value.rule.name;
   const log = options.log.child({ resource });
-  const kubelet = join(directory, kubeletSocket);
   const end = new AbortController();
+  const withdrawn = new AbortController();
+  const emptied = Promise.withResolvers<undefined>();
   let deadline: AbortSignal | undefined;
   let state: SessionState = 'lost';
   let reason = 'not started';
+  let leftOut: string | undefined;
+  assertSocketPath(join(approach.directory, nextSocket(resource)));
 
   const enter = (next: SessionState, why: string): void => {
     state = next;
@@ -76,7 +76,7 @@ export function startSession(options: SessionOptions): Session {
     metrics.session(resource, next);
   };
 
-  /** Until something answers on kubelet.sock. False when the session ends before. */
+  /** Until a kubelet is there to be approached. False when the session ends before. */
   const kubeletThere = async (): Promise<boolean> => {
     const over = new AbortController();
     const signal = AbortSignal.any([end.signal, over.signal]);
@@ -86,11 +86,17 @@ export function startSession(options: SessionOptions): Session {
       });
       if (end.signal.aborted) resolve(false);
       const look = async (): Promise<void> => {
-        if (await answers(kubelet)) over.abort();
-        else if (!signal.aborted && state !== 'idle') enter('idle', `nobody answers on ${kubelet}`);
+        const missing = await approach.missing();
+        if (missing === undefined) over.abort();
+        else if (!signal.aborted && (state !== 'idle' || reason !== missing)) enter('idle', missing);
       };
-      watchDirectory(directory, look, { signal });
+      watchDirectory(approach.directory, look, { signal });
     });
+  };
+
+  const onCall = ({ method, code, seconds }: FinishedCall): void => {
+    if (method === 'Allocate') metrics.allocated(resource, code === status.OK ? 'ok' : 'failed', seconds);
+    if (method === 'GetPreferredAllocation') metrics.preferred(seconds);
   };
 
   /** One generation, from its socket to its loss; says when it begins to stream. Always throws: why it was lost. */
@@ -99,7 +105,7 @@ export function startSession(options: SessionOptions): Session {
     const lose = (why: string): void => {
       lost.abort(new BerthError('UNAVAILABLE', why));
     };
-    const kubeletIdentity = await identityOf(kubelet);
+    const attempt = await approach.attempt(resource);
     const opened = Promise.withResolvers<undefined>();
     let streams = 0;
     const onStream = (ended: AbortSignal): void => {
@@ -111,29 +117,25 @@ export function startSession(options: SessionOptions): Session {
     };
 
     enter('serving', 'the socket is being made');
-    const path = join(directory, nextSocket(resource));
-    const server: GrpcServer = await serve({
+    const path = join(approach.directory, nextSocket(resource));
+    const plugin = devicePlugin(latest, context, { onStream, onSent }, withdrawn.signal);
+    const server = await serve({
       path,
-      services: { 'v1beta1.DevicePlugin': devicePlugin(latest, onStream) },
+      services: { ...attempt.services, 'v1beta1.DevicePlugin': plugin },
       log,
-      onCall: ({ method, code, seconds }) => {
-        if (method === 'Allocate') metrics.allocated(resource, code === status.OK ? 'ok' : 'failed', seconds);
-      },
+      onCall,
     });
     try {
       const look = async (): Promise<void> => {
-        if ((await identityOf(kubelet)) !== kubeletIdentity)
-          lose('kubelet.sock is a new one or gone: the kubelet restarted');
+        const ended = await attempt.ended();
+        if (ended !== undefined) lose(ended);
         else if (!(await server.lives())) lose(`${path} was removed`);
       };
-      watchDirectory(directory, look, { signal: over });
+      watchDirectory(approach.directory, look, { signal: over });
       await checkSelf(path, over);
 
-      enter('registering', 'the kubelet is being asked');
-      await options.registrations.run('register', async () => {
-        over.throwIfAborted();
-        await registerDevicePlugin(kubelet, { endpoint: basename(path), resource }, over);
-      });
+      enter('registering', attempt.waitsFor(path));
+      await attempt.register(path, over);
 
       enter('waiting', 'the kubelet has accepted the registration and has not called ListAndWatch yet');
       const timer = setTimeout(
@@ -141,12 +143,7 @@ export function startSession(options: SessionOptions): Session {
         streamTimeoutMs,
         `the kubelet registered ${resource} and never called ListAndWatch`,
       );
-      const ended = new Promise<never>((_resolve, reject) => {
-        over.addEventListener('abort', () => {
-          reject(over.reason as Error);
-        });
-        if (over.aborted) reject(over.reason as Error);
-      });
+      const ended = untilAborted(over);
       await Promise.race([opened.promise, ended]).finally(() => {
         clearTimeout(timer);
       });
@@ -154,7 +151,7 @@ export function startSession(options: SessionOptions): Session {
       enter('streaming', '');
       streamed(performance.now());
       log.info(
-        { event: 'device.registered', socket: basename(path), devices: latest.value.units.size },
+        { event: 'device.registered', socket: basename(path), units: latest.value.units.size },
         'registered with the kubelet',
       );
       await ended;
@@ -163,10 +160,18 @@ export function startSession(options: SessionOptions): Session {
     }
   };
 
+  const onSent = (list: DeviceList, bytes: number): void => {
+    metrics.listed(resource, bytes);
+    if (list === noDevices) emptied.resolve(undefined);
+    if (list.leftOut !== undefined && list.leftOut !== leftOut)
+      log.warn({ event: 'device.left_out', reason: list.leftOut }, 'not everything can be advertised');
+    leftOut = list.leftOut;
+  };
+
   const run = async (): Promise<void> => {
     let attempt = 0;
     let complained = '';
-    while (await pause(delayOf(defaultBackoff, attempt), end.signal)) {
+    while (await pause(delayOf(backoff, attempt), end.signal)) {
       if (!(await kubeletThere())) break;
       const lost = new AbortController();
       let since: number | undefined;
@@ -193,27 +198,22 @@ export function startSession(options: SessionOptions): Session {
       }
       attempt = since !== undefined && performance.now() - since >= goodMs ? 0 : attempt + 1;
     }
-    enter('stopped', 'the agent is stopping');
+    enter('stopped', 'the session has ended');
   };
 
   const running = run();
   return {
     notReady: () => (state === 'streaming' ? undefined : `${resource} is not registered with the kubelet: ${reason}`),
-    stop: async (until) => {
+    stop: async (until, { withdraw = false } = {}) => {
+      if (withdraw && state === 'streaming') {
+        withdrawn.abort();
+        const patience = AbortSignal.any([until, end.signal, AbortSignal.timeout(patienceMs)]);
+        await Promise.race([emptied.promise, untilAborted(patience)]).catch(() => undefined);
+      }
       // Calls in flight take milliseconds; a frozen kubelet is not waited for longer than this.
-      deadline = AbortSignal.any([until, AbortSignal.timeout(1_000)]);
-      end.abort(new BerthError('UNAVAILABLE', 'the agent is stopping'));
+      deadline = AbortSignal.any([until, AbortSignal.timeout(patienceMs)]);
+      end.abort(new BerthError('UNAVAILABLE', 'the session is ending'));
       await running;
     },
   };
-}
-
-/** Calls our own server as the kubelet will: a registration of a server that does not answer takes the kubelet 10 s. */
-async function checkSelf(path: string, signal: AbortSignal): Promise<void> {
-  const self = dial('v1beta1.DevicePlugin', path, { timeoutMs: 2_000 });
-  try {
-    await self.GetDevicePluginOptions({}, { signal });
-  } finally {
-    self.close();
-  }
 }
