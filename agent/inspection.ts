@@ -82,9 +82,10 @@ function answer(request: IncomingMessage, response: ServerResponse, views: Views
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(`${JSON.stringify(body)}\n`);
   };
-  const name = /^\/v1\/([a-z]+)$/.exec(request.url ?? '')?.[1] ?? '';
+  const url = URL.parse(request.url ?? '', 'http://localhost');
+  const name = /^\/v1\/([a-z]+)$/.exec(url?.pathname ?? '')?.[1] ?? '';
   const view = Object.hasOwn(views, name) ? views[name] : undefined;
   if (request.method !== 'GET') send(405, { error: 'only GET is answered here' });
   else if (view === undefined) send(404, { error: `this agent has no ${name}: the section for it is not configured` });
-  else send(200, { items: view() });
+  else send(200, { items: view(url?.searchParams.get('of') ?? '') });
 }

@@ -1,4 +1,4 @@
-/** The command line `berth`: run, validate, get, uninstall, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
+/** The command line `berth`: run, validate, get, explain, uninstall, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../kit/errors.ts';
 import { kinds, outputs, reports } from './commands/choices.ts';
@@ -6,6 +6,7 @@ import type { Kind, Output, Report } from './commands/choices.ts';
 import { version } from './version.ts';
 
 const usageExit = 2;
+const defaultSocket = '/run/berth/agent.sock';
 
 const program = new Command('berth')
   .description("The Kubernetes node agent for a pod's network, devices and storage.")
@@ -37,10 +38,21 @@ program
   .description('show what the agent on this node has')
   .addArgument(new Argument('<kind>').choices(kinds))
   .addOption(new Option('-o, --output <format>', 'how to print it').choices(outputs).default('table'))
-  .option('--socket <path>', 'where the agent listens (its agent.socket)', '/run/berth/agent.sock')
+  .option('--socket <path>', 'where the agent listens (its agent.socket)', defaultSocket)
   .action(async (kind: Kind, { output, socket }: { output: Output; socket: string }) => {
     const { get } = await import('./commands/get.ts');
     process.exitCode = await get(kind, output, socket);
+  });
+
+program
+  .command('explain')
+  .description('tell what a device node is, and why it is, or is not, part of each resource')
+  .argument('<path>', 'a path below /dev, also of a link, or a number such as c188:0')
+  .addOption(new Option('-o, --output <format>', 'how to print it').choices(outputs).default('table'))
+  .option('--socket <path>', 'where the agent listens (its agent.socket)', defaultSocket)
+  .action(async (path: string, { output, socket }: { output: Output; socket: string }) => {
+    const { explain } = await import('./commands/explain.ts');
+    process.exitCode = await explain(path, output, socket);
   });
 
 program

@@ -1,7 +1,7 @@
 /** The NodeConfig as a whole: which sections it has, and what must fit together across them. */
 import { networkSchema } from '../cni/config.ts';
 import { storageSchema } from '../csi/config.ts';
-import { devicesSection } from '../deviceplugin/config.ts';
+import { devicesSection } from '../deviceplugin/config/section.ts';
 import { kubeletSection } from '../kubelet/config.ts';
 import { contradictions } from './config/contradictions.ts';
 import { loadConfig } from './config/load.ts';

@@ -9,6 +9,7 @@ import { createDeviceService } from '../deviceplugin/service.ts';
 import { BerthError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
+import { readContainerRuntime, readsCdiFiles } from './containerruntime.ts';
 import { inClusterAccess, kubeconfigAccess } from './kubernetes/access.ts';
 import type { ReadAccess } from './kubernetes/access.ts';
 import { createApiClient } from './kubernetes/client.ts';
@@ -54,7 +55,18 @@ export function createServices(config: NodeConfig, surroundings: Surroundings): 
     ...(network === undefined
       ? []
       : [createNetworkService(network, { podCIDR, nodes, log: logOf('network'), registry, shimPath: shimPath() })]),
-    ...(devices === undefined ? [] : [createDeviceService(devices, { kubeletRoot, log: logOf('devices'), registry })]),
+    ...(devices === undefined
+      ? []
+      : [
+          createDeviceService(devices, {
+            kubeletRoot,
+            stateDir: agent.stateDir,
+            log: logOf('devices'),
+            registry,
+            readsCdi: async (signal) =>
+              readsCdiFiles(await readContainerRuntime(createApiClient(access), nodeName(), signal)),
+          }),
+        ]),
     ...(storage === undefined
       ? []
       : [

@@ -1,119 +1,158 @@
-/** The device plugin as a service of the agent: inventory → units → one kubelet session per resource. */
-import { lstat, readdir, unlink } from 'node:fs/promises';
+/**
+ * The devices of the node as a service of the agent: sources → inventory → units → identity → health → front ends. What moves
+ * is in engine.ts; here is what it begins with, and what it is told afterwards.
+ */
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Registry } from 'prom-client';
 import { BerthError, messageOf } from '../kit/errors.ts';
-import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
 import { devicePluginDirectory } from '../kubelet/registration.ts';
-import { answers } from '../protos/serve.ts';
-import type { DevicesConfig } from './config.ts';
-import { readInventory, watchInventory } from './inventory.ts';
-import { Latest } from './latest.ts';
-import { matchDevices, parseResources } from './matching.ts';
-import type { ResourceState, Snapshot } from './matching.ts';
+import type { ResourceRule } from './config/resource.ts';
+import type { DevicesConfig } from './config/section.ts';
+import { DeviceEngine } from './engine.ts';
+import { followInventory } from './inventory/follow.ts';
+import type { FollowedInventory } from './inventory/follow.ts';
+import { openUevents } from '../linux/uevents.ts';
 import { createDeviceMetrics } from './metrics.ts';
-import { socketPrefix, startSession } from './session.ts';
-import type { Session } from './session.ts';
+import type { DeviceMetrics } from './metrics.ts';
+import { removeStaleSockets } from './plugin/socketnames.ts';
+import { followRulesFolder, readRulesFolder } from './rulesfolder.ts';
+import type { FolderContent } from './rulesfolder.ts';
+import { compileRules } from './units/compile.ts';
+import type { CompiledRules } from './units/compile.ts';
+import { explainNode } from './units/explain.ts';
+import { loadIdentityMemory } from './units/identitymemory.ts';
+import { deviceViews, inventoryViews } from './views.ts';
 
 export interface DeviceServiceOptions {
   /** The kubelet's root directory. */
   readonly kubeletRoot: string;
+  /** The agent's folder for what must outlive a reboot. */
+  readonly stateDir: string;
   readonly log: Logger;
   readonly registry: Registry;
-  /** Milliseconds between two complete looks at /dev, beside the events. Default 5 s. */
-  readonly rescanMs?: number;
+  /** Whether the container runtime reads CDI files; asked until it answers. Without it nobody knows, and `auto` does without. */
+  readonly readsCdi?: (signal: AbortSignal) => Promise<boolean>;
 }
 
-/** The service behind the `devices` section. Starting needs /dev only; the kubelet may come, go and come again. */
+/** The service behind the `devices` section. Starting needs /dev and sysfs only; the kubelet may come, go and come again. */
 export function createDeviceService(config: DevicesConfig, options: DeviceServiceOptions): Service {
-  const { log } = options;
-  const resources = parseResources(config.resources);
-  const globs = resources.flatMap((resource) => resource.globs);
-  const directory = join(options.kubeletRoot, devicePluginDirectory);
   const metrics = createDeviceMetrics(options.registry);
-  const registrations = new KeyedLock();
-  let snapshot: Snapshot | undefined;
   let end = new AbortController();
-  const states = new Map<string, Latest<ResourceState>>();
-  let sessions: readonly Session[] = [];
-
-  const look = async (): Promise<void> => {
-    const before = snapshot;
-    snapshot = matchDevices(resources, await readInventory(config.devRoot, globs), before);
-    metrics.snapshot(snapshot);
-    for (const [name, state] of snapshot) {
-      logChange(log, before?.get(name), state);
-      const latest = states.get(name);
-      if (latest === undefined) states.set(name, new Latest(state));
-      else latest.set(state);
-    }
-  };
-
+  let engine: DeviceEngine | undefined;
   return {
     name: 'devices',
-
     start: async (signal) => {
       end = new AbortController();
-      try {
-        await look();
-      } catch (thrown) {
-        throw new BerthError('IO_FAILED', `reading ${config.devRoot}: ${messageOf(thrown)}`, { cause: thrown });
-      }
-      await removeStaleSockets(directory, log);
-      signal.throwIfAborted();
-      let complained: string | undefined;
-      const lookAgain = async (): Promise<void> => {
-        try {
-          await look();
-          complained = undefined;
-        } catch (thrown) {
-          const reason = messageOf(thrown);
-          const line = { event: 'device.look_failed', reason };
-          if (reason !== complained) log.error(line, 'looking for devices failed; the devices known stay advertised');
-          complained = reason;
-        }
-      };
-      watchInventory(config.devRoot, globs, lookAgain, { signal: end.signal, pollMs: options.rescanMs ?? 5_000 });
-      sessions = [...states.values()].map((latest) => startSession({ latest, directory, registrations, log, metrics }));
+      engine = await startEngine(config, options, metrics, end.signal);
+      if (signal.aborted) end.abort();
     },
-
     stop: async (deadline) => {
       end.abort();
-      await Promise.all(sessions.map((session) => session.stop(deadline)));
-      sessions = [];
+      await engine?.stop(deadline);
+      engine = undefined;
     },
-
-    notReady: () => {
-      if (sessions.length === 0) return 'not started';
-      const reasons = sessions.map((session) => session.notReady()).filter((reason) => reason !== undefined);
-      return reasons.length === 0 ? undefined : reasons.join('; ');
+    notReady: () => (engine === undefined ? 'not started' : engine.notReady()),
+    views: {
+      devices: () =>
+        engine === undefined ? [] : deviceViews(engine.snapshot, (resource, id) => engine?.held.of(resource, id) ?? []),
+      inventory: () => (engine === undefined ? [] : inventoryViews(engine.inventory, engine.snapshot)),
+      explain: (of) => (engine === undefined ? [] : [explainNode(engine.rules, engine.inventory, of)]),
     },
   };
 }
 
-/** One line when the number of devices, their health or what is wrong with them has changed. */
-function logChange(log: Logger, before: ResourceState | undefined, { name, units, problems }: ResourceState): void {
-  const gone = [...units.values()].filter(({ unhealthy }) => unhealthy !== undefined).map(({ path }) => path);
-  const line = { event: 'device.changed', resource: name, devices: units.size, gone: [...new Set(gone)], problems };
-  const old = before === undefined ? undefined : [...before.units.values()];
-  const same =
-    old?.length === units.size &&
-    old.every((unit) => units.get(unit.id)?.unhealthy === unit.unhealthy) &&
-    before?.problems.join() === problems.join();
-  if (same) return;
-  if (gone.length > 0 || problems.length > 0) log.warn(line, 'devices changed');
-  else log.info(line, 'devices changed');
+/** Reads everything once, begins to offer it, and follows what changes until `signal`. */
+async function startEngine(
+  config: DevicesConfig,
+  { kubeletRoot, stateDir, log, readsCdi }: DeviceServiceOptions,
+  metrics: DeviceMetrics,
+  signal: AbortSignal,
+): Promise<DeviceEngine> {
+  const memoryFile = join(stateDir, 'devices/identities.json');
+  const { memory, warning } = await loadIdentityMemory(memoryFile);
+  if (warning !== undefined) log.warn({ event: 'device.memory_lost', path: memoryFile }, warning);
+  const folder = config.rulesDir === undefined ? { rules: [] } : await readRulesFolder(config.rulesDir, config);
+  // Its problems are told by whoever follows the folder, below.
+  let before: readonly ResourceRule[] = [];
+  const compile = (content: FolderContent): CompiledRules => {
+    before = keepSame(before, [...config.resources, ...('rules' in content ? content.rules : [])]);
+    return compileRules(before, config.deny);
+  };
+  const rules = compile(folder);
+  const begun: { engine?: DeviceEngine } = {};
+  let source: FollowedInventory;
+  try {
+    source = await followInventory({
+      roots: { ...config, procRoot: '/proc' },
+      wants: rules.wants,
+      log,
+      signal,
+      onChange: ({ inventory, cause, since }) => {
+        begun.engine?.setInventory(inventory, cause === 'event' ? since : undefined);
+      },
+      openEvents: ({ onEvent, ...events }) => {
+        openUevents({
+          ...events,
+          onEvent: (event) => {
+            metrics.hotplug(event.action, event.subsystem);
+            onEvent(event);
+          },
+        });
+      },
+    });
+  } catch (thrown) {
+    throw new BerthError(
+      'IO_FAILED',
+      `reading the devices of ${config.devRoot} and ${config.sysRoot}: ${messageOf(thrown)}`,
+      {
+        cause: thrown,
+      },
+    );
+  }
+  metrics.sourceDegraded('uevents', source.degraded !== undefined);
+  await removeStaleSockets(join(kubeletRoot, devicePluginDirectory), log);
+  const engine = new DeviceEngine({
+    ...{ config, kubeletRoot, memoryFile, memory, rules, readsCdi, log, metrics },
+    inventory: source.inventory,
+  });
+  begun.engine = engine;
+  engine.start();
+  if (config.rulesDir !== undefined) {
+    const { rulesDir } = config;
+    followRulesFolder(
+      rulesDir,
+      config,
+      (content) => {
+        if ('problems' in content) {
+          const { problems } = content;
+          log.error(
+            { event: 'device.rules_refused', path: rulesDir, problems },
+            'the rules have mistakes; those before stay',
+          );
+          return;
+        }
+        const next = compile(content);
+        log.info(
+          { event: 'device.rules', path: rulesDir, resources: next.rules.length },
+          'rules of devices taken over',
+        );
+        source.setWants(next.wants);
+        engine.setRules(next);
+      },
+      signal,
+    );
+  }
+  return engine;
 }
 
-/** Removes sockets that a killed agent left: those with our prefix that nobody answers. */
-async function removeStaleSockets(directory: string, log: Logger): Promise<void> {
-  const names = await readdir(directory).catch(() => []);
-  for (const name of names.filter((candidate) => candidate.startsWith(socketPrefix) && candidate.endsWith('.sock'))) {
-    const path = join(directory, name);
-    if (!(await lstat(path).catch(() => undefined))?.isSocket() || (await answers(path))) continue;
-    await unlink(path).catch(() => undefined);
-    log.info({ event: 'device.socket_removed', path }, 'removed the socket of an agent that has ended');
-  }
+/** The new rules, those that say what they said before as the objects they were: nothing of them begins anew. */
+function keepSame(before: readonly ResourceRule[], after: readonly ResourceRule[]): readonly ResourceRule[] {
+  const old = new Map(before.map((rule) => [rule.name, rule]));
+  return after.map((rule) => {
+    const same = old.get(rule.name);
+    return same !== undefined && isDeepStrictEqual(same, rule) ? same : rule;
+  });
 }

@@ -4,5 +4,5 @@ export const outputs = ['table', 'wide', 'json', 'yaml'] as const;
 export type Output = (typeof outputs)[number];
 export const reports = ['text', 'json'] as const;
 export type Report = (typeof reports)[number];
-export const kinds = ['attachments', 'pools', 'routes'] as const;
+export const kinds = ['attachments', 'pools', 'routes', 'devices', 'inventory'] as const;
 export type Kind = (typeof kinds)[number];

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { ageText, format, rateText } from './get.ts';
+import { format } from './get.ts';
+import { ageText, rateText } from './tables.ts';
 
 const attachment = {
   namespace: 'default',
@@ -85,4 +86,46 @@ test.each([
   [5e15, '5000T'],
 ])('%i bits per second are written %s', (bits, text) => {
   expect(rateText(bits)).toBe(text);
+});
+
+const device = {
+  resource: 'a.b/camera',
+  id: 'cam-0011223344556677',
+  nodes: ['/dev/video0', '/dev/snd/pcmC1D0c'],
+  health: 'Unhealthy',
+  reason: 'it is gone from the node',
+  numaNode: null,
+  replicas: 2,
+  holders: [{ namespace: 'default', pod: 'web', container: 'main' }],
+};
+
+test('devices with their health, and who has them', () => {
+  const table = format('devices', 'table', [device, { ...device, health: 'Healthy', reason: '', numaNode: 1 }], now);
+  expect(table.split('\n').map((line) => line.replace(/ {3,}/g, '|'))).toEqual([
+    'RESOURCE|ID|NODES|HEALTH|NUMA|USED|REASON',
+    'a.b/camera|cam-0011223344556677|/dev/video0,/dev/snd/pcmC1D0c|Unhealthy|<none>|1/2|it is gone from the node',
+    'a.b/camera|cam-0011223344556677|/dev/video0,/dev/snd/pcmC1D0c|Healthy|1|1/2|<none>',
+    '',
+  ]);
+  expect(format('devices', 'wide', [device], now)).toContain('default/web/main');
+});
+
+test('the inventory, with what each node is and who offers it', () => {
+  const item = {
+    node: '/dev/ttyUSB0',
+    number: 'c188:0',
+    links: ['/dev/serial/by-id/usb-x'],
+    subsystem: 'tty',
+    driver: 'cp210x',
+    bus: 'usb 1-1.4',
+    model: '10c4:ea60',
+    product: 'Sonoff Zigbee',
+    numaNode: null,
+    resource: '',
+    inUse: '',
+  };
+  expect(format('inventory', 'table', [item], now)).toMatch(
+    /^NODE .*\n\/dev\/ttyUSB0 +tty +cp210x +usb 1-1\.4 +10c4:ea60 +<none> +<none>\n$/,
+  );
+  expect(format('inventory', 'wide', [item], now)).toMatch(/\/dev\/serial\/by-id\/usb-x +<none> +Sonoff Zigbee\n$/);
 });

@@ -20,6 +20,8 @@ interface Schema {
   readonly maxItems?: number;
   readonly anyOf?: readonly Schema[];
   readonly items?: Schema;
+  /** What the values of a map are. */
+  readonly additionalProperties?: Schema | boolean;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
 }
@@ -44,16 +46,21 @@ export function referenceKeys(): ReadonlyMap<string, readonly Key[]> {
   return new Map(
     Object.entries(sections).map(([name, section]) => {
       const schema = z.toJSONSchema(section, { io: 'input', unrepresentable: 'any', reused: 'inline' });
-      return [name, keysOf(schema as Schema, '')];
+      return [name, keysOf(schema as Schema, '', new Set())];
     }),
   );
 }
 
-function keysOf({ properties = {}, required = [] }: Schema, prefix: string): Key[] {
+/** Keys of a map and below. What has a title is shown where it first stands; elsewhere the title says it. */
+function keysOf({ title, properties = {}, required = [] }: Schema, prefix: string, shown: Set<string>): Key[] {
+  if (title !== undefined) {
+    if (shown.has(title)) return [];
+    shown.add(title);
+  }
   return Object.entries(properties).flatMap(([name, schema]) => {
     const path = `${prefix}${name}`;
-    const below = schema.items === undefined ? [] : keysOf(schema.items, `${path}[].`);
-    return [{ path, schema, required: required.includes(name) }, ...below, ...keysOf(schema, `${path}.`)];
+    const below = schema.items === undefined ? [] : keysOf(schema.items, `${path}[].`, shown);
+    return [{ path, schema, required: required.includes(name) }, ...below, ...keysOf(schema, `${path}.`, shown)];
   });
 }
 
@@ -62,12 +69,24 @@ function typeOf(schema: Schema): string {
   if (schema.const !== undefined) return `\`${schema.const}\``;
   if (schema.enum !== undefined) return schema.enum.map((each) => `\`${each}\``).join(', ');
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeOf).join(' or ');
-  if (schema.type === 'integer') return `integer, ${schema.minimum ?? ''} to ${schema.maximum ?? ''}`;
+  if (schema.type === 'integer' || schema.type === 'number')
+    return schema.maximum === undefined ? schema.type : `${schema.type}, ${schema.minimum ?? ''} to ${schema.maximum}`;
   if (schema.type === 'array' && schema.items !== undefined) {
-    const what = schema.items.properties === undefined ? `list of ${typeOf(schema.items)}s` : 'list';
+    const what = listOf(schema.items);
     return schema.maxItems === undefined ? what : `${what}, at most ${schema.maxItems}`;
   }
-  return schema.type ?? 'anything';
+  if (typeof schema.additionalProperties === 'object') return `map of ${plural(typeOf(schema.additionalProperties))}`;
+  return schema.type === 'object' ? 'map' : (schema.type ?? 'anything');
+}
+
+function listOf(items: Schema): string {
+  if (items.enum !== undefined) return `list of ${typeOf(items)}`;
+  return items.title === undefined && items.properties !== undefined ? 'list' : `list of ${plural(typeOf(items))}`;
+}
+
+/** `path below /dev` → `paths below /dev`. */
+function plural(type: string): string {
+  return type.replace(/( below .*)?$/, 's$1');
 }
 
 function row({ path, schema, required }: Key): readonly string[] {

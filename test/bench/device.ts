@@ -26,7 +26,7 @@ export const deviceBenchmark: Benchmark = {
     const kubelet = new FakeKubelet(kubeletRoot, createLogger('error'));
     await kubelet.start();
     const config = { devRoot, resources: [{ name: resource, paths: ['/dev/port*'] }] };
-    const subject = await startSubject({ devices: config, kubeletRoot }, work, signal);
+    const subject = await startSubject({ devices: config, kubeletRoot, stateDir: join(work, 'state') }, work, signal);
     const idsOf = (): string[] => Object.keys(kubelet.resources.get(resource)?.health ?? {});
     await kubelet.until(() => idsOf().length === devices);
     const ids = idsOf();

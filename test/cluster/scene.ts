@@ -84,7 +84,8 @@ export async function eventually<T>(what: string, seconds: number, ask: () => Pr
     // What is waited for lies in the API server or on another node; there is nothing here to be woken by.
     await sleep(200);
   } while (performance.now() < end);
-  throw new Error(`waited ${seconds} s for ${what}`, { cause: last });
+  const why = last instanceof Error ? `; the last time: ${last.message}` : '';
+  throw new Error(`waited ${seconds} s for ${what}${why}`, { cause: last });
 }
 
 export interface PodManifest {

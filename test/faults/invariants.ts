@@ -36,7 +36,9 @@ interface ApiNode {
 
 const configuration = z.object({
   devices: z.object({
-    resources: z.array(z.object({ name: z.string(), paths: z.array(z.string()), count: z.number() })),
+    resources: z.array(
+      z.object({ name: z.string(), paths: z.array(z.string()), sharing: z.object({ replicas: z.number() }) }),
+    ),
   }),
 });
 
@@ -50,6 +52,7 @@ export async function findViolations(cluster: Cluster): Promise<readonly string[
   const nodes = await list<ApiNode>(cluster, 'nodes');
   const objects = nodes.map(objectOf);
   const { devices } = configuration.parse(parse(readFileSync(join(manifestFolder, 'config.yaml'), 'utf8')));
+  const configured = devices.resources.map(({ name, paths, sharing }) => ({ name, paths, ...sharing }));
 
   const looks = await Promise.all(
     cluster.nodes.map(async (node) => {
@@ -62,7 +65,7 @@ export async function findViolations(cluster: Cluster): Promise<readonly string[
         ...elementViolations(network, objects),
         ...nodeRouteViolations(network, objects),
         ...storageViolations(storage),
-        ...deviceViolations(await readDevices(node, devices.resources, allocatable)),
+        ...deviceViolations(await readDevices(node, configured, allocatable)),
       ];
       return { network, storage, sentences: sentences.map((sentence) => `${node.name}: ${sentence}`) };
     }),

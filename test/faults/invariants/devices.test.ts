@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { deviceId } from '../../../deviceplugin/identity.ts';
+import { unitId } from '../../../deviceplugin/units/unitid.ts';
 import { deviceViolations } from './devices.ts';
 import type { NodeDevices } from './devices.ts';
 
 const name = 'berth.dev/fuse';
-const units = [deviceId('/dev/fuse', 0), deviceId('/dev/fuse', 1)];
+const units = [0, 1].map((replica) => `${unitId('path', '/dev/fuse')}::${replica}`);
 
 const sound: NodeDevices = {
-  resources: [{ name, paths: ['/dev/fuse', '/dev/absent'], count: 2 }],
+  resources: [{ name, paths: ['/dev/fuse', '/dev/absent'], replicas: 2 }],
   present: ['/dev/fuse'],
   registered: { [name]: units },
   allocatable: { [name]: 2, cpu: 2 },

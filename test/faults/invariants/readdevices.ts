@@ -8,7 +8,7 @@ import { linesOf, metricsLine, readSections, samplesOf } from './sections.ts';
 export interface ConfiguredResource {
   readonly name: string;
   readonly paths: readonly string[];
-  readonly count: number;
+  readonly replicas: number;
 }
 
 /** What the kubelet keeps of the device plugins it knows. */

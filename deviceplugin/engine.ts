@@ -1,0 +1,243 @@
+/**
+ * The moving part of the device service, from its start to its end: whatever changes (inventory, rules, health, holders, time)
+ * leads to one more look by the catalogue, and what comes out goes to sessions, CDI files, probes, labels and the log.
+ */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { coalesce } from '../kit/coalesce.ts';
+import { delayOf, pause } from '../kit/backoff.ts';
+import { messageOf } from '../kit/errors.ts';
+import { KeyedLock } from '../kit/keyedlock.ts';
+import type { Logger } from '../kit/log.ts';
+import { Catalogue, subjectsOf } from './catalogue.ts';
+import { reportChanges } from './changes.ts';
+import type { DevicesConfig } from './config/section.ts';
+import { HealthMonitor } from './health/monitor.ts';
+import { probe } from './health/probe.ts';
+import { HeldUnits } from './heldunits.ts';
+import type { Inventory } from './inventory/inventory.ts';
+import type { DeviceMetrics } from './metrics.ts';
+import { Offers } from './offers.ts';
+import { socketApproach, watcherApproach } from './plugin/approach.ts';
+import { createCdiFiles } from './plugin/cdifiles.ts';
+import type { CdiFiles } from './plugin/cdifiles.ts';
+import { createFeaturesFile } from './plugin/features.ts';
+import type { FeaturesFile } from './plugin/features.ts';
+import { conflictsOf, unitsInUse } from './plugin/holders.ts';
+import { watchHolders } from './plugin/holderswatch.ts';
+import type { HoldersWatch } from './plugin/holderswatch.ts';
+import type { CompiledRules } from './units/compile.ts';
+import { saveIdentityMemory } from './units/identitymemory.ts';
+import type { IdentityMemory } from './units/memory.ts';
+import type { ResourceState, Snapshot } from './units/unit.ts';
+
+export interface EngineParts {
+  readonly config: DevicesConfig;
+  readonly kubeletRoot: string;
+  readonly memoryFile: string;
+  readonly memory: IdentityMemory;
+  readonly rules: CompiledRules;
+  readonly inventory: Inventory;
+  readonly readsCdi: ((signal: AbortSignal) => Promise<boolean>) | undefined;
+  readonly log: Logger;
+  readonly metrics: DeviceMetrics;
+}
+
+/** Longest time between two looks: timers of thirty days and more fire at once. */
+const longestWaitMs = 24 * 3_600_000;
+
+export class DeviceEngine {
+  readonly #parts: EngineParts;
+  readonly #end = new AbortController();
+  readonly #catalogue: Catalogue;
+  readonly #holders: HoldersWatch;
+  readonly #cdi: CdiFiles;
+  readonly #features: FeaturesFile | undefined;
+  readonly #health: HealthMonitor;
+  readonly #offers: Offers;
+  #rules: CompiledRules;
+  #inventory: Inventory;
+  #held = new HeldUnits(undefined);
+  #readsCdi = false;
+  #removal: NodeJS.Timeout | undefined;
+  #savedMemory: IdentityMemory;
+  #conflicts = '';
+  /** When the kernel told of what made a state: milliseconds of `performance.now()`. */
+  readonly #eventOf = new WeakMap<ResourceState, number>();
+
+  constructor(parts: EngineParts) {
+    const { config, kubeletRoot, log, metrics, memory, rules, inventory } = parts;
+    this.#parts = parts;
+    this.#rules = rules;
+    this.#inventory = inventory;
+    this.#catalogue = new Catalogue(memory);
+    this.#savedMemory = memory;
+    this.#holders = watchHolders({ rootDir: kubeletRoot, log });
+    const { latest } = this.#holders;
+    this.#cdi = createCdiFiles({
+      directory: config.cdiDir,
+      holders: latest,
+      log,
+      onWrite: (result) => {
+        metrics.cdiWritten(result);
+      },
+    });
+    this.#features = config.featuresDir === undefined ? undefined : createFeaturesFile(config.featuresDir, log);
+    this.#health = new HealthMonitor({
+      probe: (subject, rule) => probe(subject, rule, config),
+      probed: (...args) => {
+        metrics.probed(...args);
+      },
+      changed: () => {
+        this.look();
+      },
+    });
+    const approach =
+      config.registration === 'watcher' ? watcherApproach(kubeletRoot) : socketApproach(kubeletRoot, new KeyedLock());
+    this.#offers = new Offers({
+      approach,
+      log,
+      metrics,
+      context: {
+        devRoot: config.devRoot,
+        cdi: this.#cdi,
+        cdiAvailable: () => this.#readsCdi,
+        allocated: () => {
+          this.#holders.allocated();
+        },
+        sent: (state) => {
+          const since = this.#eventOf.get(state);
+          if (since !== undefined) metrics.hotplugLatency((performance.now() - since) / 1_000);
+          this.#eventOf.delete(state);
+        },
+      },
+    });
+    latest.onChange(() => {
+      this.#takeHolders();
+    }, this.#end.signal);
+  }
+
+  get snapshot(): Snapshot {
+    return this.#catalogue.snapshot;
+  }
+
+  get inventory(): Inventory {
+    return this.#inventory;
+  }
+
+  get rules(): CompiledRules {
+    return this.#rules;
+  }
+
+  get held(): HeldUnits {
+    return this.#held;
+  }
+
+  start(): void {
+    this.look();
+    if (this.#parts.readsCdi !== undefined) void this.#askRuntime(this.#parts.readsCdi);
+  }
+
+  /** `toldAt`: when the kernel's event came that led to it, in milliseconds of `performance.now()`. */
+  setInventory(inventory: Inventory, toldAt?: number): void {
+    this.#inventory = inventory;
+    const before = this.snapshot;
+    this.look();
+    if (toldAt === undefined) return;
+    for (const [name, state] of this.snapshot) if (before.get(name) !== state) this.#eventOf.set(state, toldAt);
+  }
+
+  setRules(rules: CompiledRules): void {
+    this.#rules = rules;
+    this.look();
+  }
+
+  notReady(): string | undefined {
+    return this.#offers.notReady();
+  }
+
+  async stop(deadline: AbortSignal): Promise<void> {
+    this.#end.abort();
+    clearTimeout(this.#removal);
+    this.#health.stop();
+    this.#cdi.stop();
+    await Promise.all([this.#offers.stop(deadline), this.#holders.stop(), this.#features?.stop(), this.#save()]);
+  }
+
+  /**
+   * One look, on the spot: what the kernel has told is with the kubelet in the same turn of the event loop, and a burst of
+   * events has been put together before. The CDI files follow, and an allocation waits for them.
+   */
+  look(): void {
+    if (this.#end.signal.aborted) return;
+    const { log, metrics } = this.#parts;
+    const before = this.#catalogue.snapshot;
+    const now = performance.now();
+    const after = this.#catalogue.update({
+      rules: this.#rules,
+      inventory: this.#inventory,
+      isHeld: (resource, id) => this.#held.isHeld(resource, id),
+      problemOf: (resource, id) => this.#health.problemOf(resource, id),
+      now,
+    });
+    void this.#cdi.update(after);
+    this.#offers.update(after);
+    this.#health.watch(subjectsOf(after, this.#inventory));
+    metrics.snapshot(after);
+    reportChanges(before, after, log, metrics);
+    void this.#features?.update(after);
+    void this.#save();
+    clearTimeout(this.#removal);
+    const next = this.#catalogue.nextRemoval(now);
+    if (next !== undefined)
+      this.#removal = setTimeout(
+        () => {
+          this.look();
+        },
+        Math.min(next, longestWaitMs),
+      );
+  }
+
+  #takeHolders(): void {
+    const holders = this.#holders.latest.value;
+    this.#held = new HeldUnits(holders);
+    this.look();
+    if (holders === undefined) return;
+    this.#parts.metrics.inUse(unitsInUse(holders, this.snapshot));
+    const conflicts = conflictsOf(holders, this.snapshot);
+    if (conflicts.join() !== this.#conflicts && conflicts.length > 0)
+      this.#parts.log.error(
+        { event: 'device.conflict', conflicts },
+        'the kubelet gave devices to more than may have them',
+      );
+    this.#conflicts = conflicts.join();
+  }
+
+  /** Writes what must be remembered. After the fact: a crash in between forgets which of two like devices came first, no more. */
+  readonly #save = coalesce(async () => {
+    const { memory } = this.#catalogue;
+    if (memory === this.#savedMemory) return;
+    try {
+      await mkdir(dirname(this.#parts.memoryFile), { recursive: true, mode: 0o700 });
+      await saveIdentityMemory(this.#parts.memoryFile, memory);
+      this.#savedMemory = memory;
+    } catch (thrown) {
+      this.#parts.log.warn(
+        { event: 'device.memory_not_saved', path: this.#parts.memoryFile, reason: messageOf(thrown) },
+        'identities of devices could not be saved; it is tried again with the next change',
+      );
+    }
+  });
+
+  /** Asks until there is an answer: at a node's first start the kubelet says it some seconds later. */
+  async #askRuntime(readsCdi: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
+    const { signal } = this.#end;
+    for (let attempt = 0; await pause(delayOf([0, 1_000, 5_000, 30_000], attempt), signal); attempt += 1)
+      try {
+        this.#readsCdi = await readsCdi(signal);
+        return;
+      } catch {
+        // No API server, or no answer yet: until then devices are named to the kubelet.
+      }
+  }
+}

@@ -1,0 +1,80 @@
+/** The resources that are offered to the kubelet at the moment: one session each, begun and ended as rules come and go. */
+import { messageOf } from '../kit/errors.ts';
+import { Latest } from '../kit/latest.ts';
+import type { Logger } from '../kit/log.ts';
+import type { DeviceMetrics } from './metrics.ts';
+import type { Approach } from './plugin/approach.ts';
+import type { PluginContext } from './plugin/plugin.ts';
+import { startSession } from './plugin/session.ts';
+import type { Session } from './plugin/session.ts';
+import type { ResourceState, Snapshot } from './units/unit.ts';
+
+export interface OffersOptions {
+  readonly approach: Approach;
+  readonly context: PluginContext;
+  readonly log: Logger;
+  readonly metrics: DeviceMetrics;
+}
+
+interface Offer {
+  readonly latest: Latest<ResourceState>;
+  readonly session: Session;
+}
+
+export class Offers {
+  readonly #options: OffersOptions;
+  readonly #offers = new Map<string, Offer>();
+  /** Why a resource cannot be offered at all, by its name. */
+  readonly #refused = new Map<string, string>();
+  /** Sessions of resources that no rule names any more. */
+  readonly #ending = new Set<Promise<void>>();
+  readonly #deadline = new AbortController();
+
+  constructor(options: OffersOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the offers those of the snapshot. */
+  update(snapshot: Snapshot): void {
+    for (const [name, state] of snapshot) {
+      const offer = this.#offers.get(name);
+      if (offer === undefined) this.#begin(name, state);
+      // The same state would only wake everybody up.
+      else if (offer.latest.value !== state) offer.latest.set(state);
+    }
+    for (const [name, { session }] of this.#offers) {
+      if (snapshot.has(name)) continue;
+      this.#offers.delete(name);
+      const ended = session.stop(this.#deadline.signal, { withdraw: true }).finally(() => this.#ending.delete(ended));
+      this.#ending.add(ended);
+    }
+    for (const name of this.#refused.keys()) if (!snapshot.has(name)) this.#refused.delete(name);
+  }
+
+  notReady(): string | undefined {
+    const reasons = [...this.#offers.values()].map(({ session }) => session.notReady());
+    const all = [...this.#refused.values(), ...reasons].filter((reason) => reason !== undefined);
+    return all.length === 0 ? undefined : all.join('; ');
+  }
+
+  /** Ends every session; what is offered stays with the kubelet until it notices, for another agent may come. */
+  async stop(deadline: AbortSignal): Promise<void> {
+    this.#deadline.abort();
+    await Promise.all([...this.#offers.values()].map(({ session }) => session.stop(deadline)));
+    await Promise.all(this.#ending);
+    this.#offers.clear();
+  }
+
+  #begin(name: string, state: ResourceState): void {
+    const latest = new Latest(state);
+    try {
+      this.#offers.set(name, { latest, session: startSession({ ...this.#options, latest }) });
+      this.#refused.delete(name);
+    } catch (thrown) {
+      const reason = `${name} cannot be offered: ${messageOf(thrown)}`;
+      if (this.#refused.get(name) !== reason)
+        this.#options.log.error({ event: 'device.refused', resource: name }, reason);
+      this.#refused.set(name, reason);
+    }
+  }
+}
