@@ -28,7 +28,7 @@ module.exports = {
       severity: 'error',
       from: {
         orphan: true,
-        pathNot: '(\\.test\\.ts$|^scripts/|/main\\.ts$|^protos/generate\\.ts$|\\.config\\.(ts|js)$|^test/)',
+        pathNot: '(\\.d\\.ts$|\\.test\\.ts$|^scripts/|/main\\.ts$|^protos/generate\\.ts$|\\.config\\.(ts|js)$|^test/)',
       },
       to: {},
     },
@@ -37,7 +37,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^(kit|linux|protos|kubelet|deviceplugin|cni|csi|agent)/',
-        pathNot: '(\\.test\\.ts$|^protos/generate\\.ts$|/fake/)',
+        pathNot: '(\\.d\\.ts$|\\.test\\.ts$|^protos/generate\\.ts$|/fake/)',
       },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
