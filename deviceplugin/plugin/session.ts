@@ -20,7 +20,7 @@ import type { FinishedCall } from '../../protos/handlers.ts';
 import { assertSocketPath, serve } from '../../protos/serve.ts';
 import type { DeviceMetrics, SessionState } from '../metrics.ts';
 import type { ResourceState } from '../units/unit.ts';
-import type { Approach } from './approach.ts';
+import type { Approach, Attempt } from './approach.ts';
 import { noDevices } from './devicelist.ts';
 import type { DeviceList } from './devicelist.ts';
 import { devicePlugin } from './plugin.ts';
@@ -94,18 +94,32 @@ export function startSession(options: SessionOptions): Session {
     });
   };
 
+  /** The wait before an attempt. False when the session ends; cut short for a kubelet with which nothing has failed yet. */
+  const rest = async (failures: number, tried: Attempt | undefined): Promise<{ goOn: boolean; another: boolean }> => {
+    const over = new AbortController();
+    const signal = AbortSignal.any([end.signal, over.signal]);
+    let another = false;
+    const look = async (): Promise<void> => {
+      another = (await tried?.ended()) !== undefined && (await approach.missing()) === undefined;
+      if (another) over.abort();
+    };
+    if (tried !== undefined) watchDirectory(approach.directory, look, { signal });
+    await pause(delayOf(backoff, failures), signal);
+    over.abort();
+    return { goOn: !end.signal.aborted, another };
+  };
+
   const onCall = ({ method, code, seconds }: FinishedCall): void => {
     if (method === 'Allocate') metrics.allocated(resource, code === status.OK ? 'ok' : 'failed', seconds);
     if (method === 'GetPreferredAllocation') metrics.preferred(seconds);
   };
 
   /** One generation, from its socket to its loss; says when it begins to stream. Always throws: why it was lost. */
-  const live = async (lost: AbortController, streamed: (since: number) => void): Promise<void> => {
+  const live = async (attempt: Attempt, lost: AbortController, streamed: (since: number) => void): Promise<void> => {
     const over = AbortSignal.any([end.signal, lost.signal]);
     const lose = (why: string): void => {
       lost.abort(new BerthError('UNAVAILABLE', why));
     };
-    const attempt = await approach.attempt(resource);
     const opened = Promise.withResolvers<undefined>();
     let streams = 0;
     const onStream = (ended: AbortSignal): void => {
@@ -169,14 +183,18 @@ export function startSession(options: SessionOptions): Session {
   };
 
   const run = async (): Promise<void> => {
-    let attempt = 0;
+    let failures = 0;
     let complained = '';
-    while (await pause(delayOf(backoff, attempt), end.signal)) {
-      if (!(await kubeletThere())) break;
+    let attempt: Attempt | undefined;
+    for (;;) {
+      const { goOn, another } = await rest(failures, attempt);
+      if (!goOn || !(await kubeletThere())) break;
+      if (another) failures = 0;
       const lost = new AbortController();
       let since: number | undefined;
       try {
-        await live(lost, (now) => {
+        attempt = await approach.attempt(resource);
+        await live(attempt, lost, (now) => {
           since = now;
           complained = '';
         });
@@ -196,7 +214,7 @@ export function startSession(options: SessionOptions): Session {
         // Ends what still watches for this generation.
         lost.abort();
       }
-      attempt = since !== undefined && performance.now() - since >= goodMs ? 0 : attempt + 1;
+      failures = since !== undefined && performance.now() - since >= goodMs ? 0 : failures + 1;
     }
     enter('stopped', 'the session has ended');
   };
