@@ -27,6 +27,14 @@ test('distributed: the unit that the fewest containers have comes first', () => 
   expect(prefer(units('a', 'b', 'c'), free, 1, shared)).toEqual(['b::1']);
 });
 
+test('thousands of replicas of one unit are given in the order of their numbers', () => {
+  const rule = { sharing: { replicas: 10_000 } };
+  const all = replicas(['a', 'b'], 10_000);
+  const chosen = prefer(units('a', 'b'), all.toReversed(), 20_000, rule);
+  expect(chosen.slice(0, 4)).toEqual(['a::0', 'b::0', 'a::1', 'b::1']);
+  expect(new Set(chosen)).toEqual(new Set(all));
+});
+
 test('packed: the fullest unit that still has room comes first', () => {
   const free = ['a::1', 'a::2', 'b::2', 'c::0', 'c::1', 'c::2'];
   expect(prefer(units('a', 'b', 'c', 'd'), free, 1, { sharing: { replicas: 3, policy: 'packed' } })).toEqual(['b::2']);

@@ -15,6 +15,8 @@ interface Candidate {
   readonly unit: Unit | undefined;
   /** Free replicas. */
   readonly free: string[];
+  /** Whether they are in the order in which they are taken from the end. */
+  sorted: boolean;
   /** Replicas that other containers have. */
   readonly used: number;
   /** Replicas that this container has by now. */
@@ -63,7 +65,7 @@ export function preferredDevices(state: ResourceState, request: PreferredRequest
     const alike = chosen.length < nearPicks ? [best] : open.filter((one) => tier(one) === tier(best)).sort(compare);
     for (const candidate of alike.slice(0, request.size - chosen.length)) {
       if (chosen.length === 0) for (const each of open) each.near = 0;
-      chosen.push(takeLowest(candidate.free));
+      chosen.push(takeLowest(candidate));
       take(candidate, numa);
     }
     open = open.filter(({ free }) => free.length > 0);
@@ -72,13 +74,15 @@ export function preferredDevices(state: ResourceState, request: PreferredRequest
   return chosen;
 }
 
-/** Takes the free replica with the lowest number out. */
-function takeLowest(free: string[]): string {
-  const lower = (one: string, other: string): boolean =>
-    (replicaOf(one) - replicaOf(other) || (one < other ? -1 : 1)) < 0;
-  const lowest = free.reduce((least, id) => (lower(id, least) ? id : least));
-  free.splice(free.indexOf(lowest), 1);
-  return lowest;
+/** Takes the free replica with the lowest number out. They are sorted once: a pod may ask for thousands of one unit. */
+function takeLowest(candidate: Candidate): string {
+  const { free } = candidate;
+  if (!candidate.sorted) {
+    const numbers = new Map(free.map((id) => [id, replicaOf(id)]));
+    free.sort((one, other) => (numbers.get(other) ?? 0) - (numbers.get(one) ?? 0) || (one < other ? 1 : -1));
+    candidate.sorted = true;
+  }
+  return free.pop() ?? '';
 }
 
 function take(candidate: Candidate, numa: Set<number>): void {
@@ -101,7 +105,7 @@ function candidatesOf({ rule, units }: ResourceState, { available, mustInclude }
   return new Map(
     [...byUnit].map(([id, { free, all }]): [string, Candidate] => {
       const used = Math.max(0, rule.sharing.replicas - all);
-      return [id, { id, unit: units.get(id), free, used, taken: 0, near: 0 }];
+      return [id, { id, unit: units.get(id), free, sorted: false, used, taken: 0, near: 0 }];
     }),
   );
 }
