@@ -4,6 +4,8 @@ import type { Figure, Quantity } from './stats.ts';
 export interface Scene {
   /** A folder on a real disk, empty and ours; removed afterwards with every loop device of files in it. */
   readonly work: string;
+  /** The number of this run: what belongs to the machine and not to the namespaces carries it, so that others can clean up. */
+  readonly run: number;
   /** Fires when somebody wants the run to end. */
   readonly signal: AbortSignal;
 }

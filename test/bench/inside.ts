@@ -4,12 +4,14 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { messageOf } from '../../kit/errors.ts';
 import { benchmarks } from './registry.ts';
 import type { Figure, Quantity } from './stats.ts';
 
 const [work = '', resultsFile = '', ...names] = process.argv.slice(2);
+/** main.ts calls its folder so. */
+const run = Number(basename(work).split('-').at(-1));
 const end = new AbortController();
 const stop = (): void => {
   end.abort(new Error('interrupted'));
@@ -28,7 +30,7 @@ for (const benchmark of benchmarks.filter(({ name }) => names.includes(name))) {
   const folder = join(work, benchmark.name);
   try {
     await mkdir(folder, { recursive: true });
-    for await (const figure of benchmark.run({ work: folder, signal: end.signal })) {
+    for await (const figure of benchmark.run({ work: folder, run, signal: end.signal })) {
       figures.push(figure);
       process.stdout.write(`${JSON.stringify(figure)}\n`);
       if ('ok' in figure && figure.ok === false) code = 1;

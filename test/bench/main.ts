@@ -6,8 +6,9 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { messageOf } from '../../kit/errors.ts';
+import { closeLoops } from './device/loops.ts';
 import { benchmarks } from './registry.ts';
 
 /** A real disk; short, because socket paths are limited. */
@@ -18,8 +19,9 @@ const longestMs = 1_500_000;
 const patienceMs = 10_000;
 const resultsFile = join(import.meta.dirname, '../../bench-results.json');
 
-/** Detaches the loop devices of files in the folder and removes it. Mounts have ended with their namespace. */
+/** Removes the loop devices of a run, detaches those of files in its folder, and removes that. Mounts have ended with their namespace. */
 function clean(folder: string): void {
+  closeLoops(runOf(folder));
   const list = execFileSync('losetup', ['--list', '--noheadings', '--raw', '--output', 'NAME,BACK-FILE'], {
     encoding: 'utf8',
   });
@@ -30,11 +32,15 @@ function clean(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
+function runOf(folder: string): number {
+  return Number(basename(folder).slice(prefix.length));
+}
+
 /** Removes what runs have left that were killed; their number is that of their process. */
 function cleanAfterKilled(): void {
   for (const name of readdirSync(parent).filter((each) => each.startsWith(prefix))) {
     try {
-      process.kill(Number(name.slice(prefix.length)), 0);
+      process.kill(runOf(name), 0);
     } catch {
       clean(join(parent, name));
     }

@@ -26,7 +26,7 @@ describe('a figure', () => {
     [[8, 8.8, 9], undefined, 0.8, null],
   ])('of %j beside 11 ms with limit %s has ratio %f and ok %s', (ours, limit, ratio, ok) => {
     const figure = figureOf({ bench: 'x', ours, peer, ...(limit === undefined ? {} : { limit }) });
-    expect(figure).toMatchObject({ n: 3, peer: 'ptp', peer_p50_ms: 11, peer_p99_ms: 12, ratio, ok });
+    expect(figure).toMatchObject({ n: 3, peer: 'ptp', peer_n: 3, peer_p50_ms: 11, peer_p99_ms: 12, ratio, ok });
   });
 
   test('is judged by the exact ratio, not by the rounded one', () => {
@@ -40,6 +40,7 @@ describe('a figure', () => {
       p50_ms: 1.235,
       p99_ms: 1.235,
       peer: null,
+      peer_n: null,
       peer_p50_ms: null,
       peer_p99_ms: null,
       ratio: null,

@@ -3,12 +3,14 @@
 /** One line of output. Times in milliseconds; what does not apply is null. */
 export interface Figure {
   readonly bench: string;
-  /** Samples on each side. */
+  /** Samples of ours. */
   readonly n: number;
   readonly p50_ms: number;
   readonly p99_ms: number;
   /** What ours is measured beside, with its version. */
   readonly peer: string | null;
+  /** Samples of the peer. */
+  readonly peer_n: number | null;
   readonly peer_p50_ms: number | null;
   readonly peer_p99_ms: number | null;
   /** Ours by the peer's, at p50; below 1 ours is ahead. */
@@ -50,6 +52,7 @@ export function figureOf({ bench, ours, peer, limit }: Measured): Figure {
     p50_ms: rounded(p50),
     p99_ms: rounded(percentile(ours, 99)),
     peer: peer?.name ?? null,
+    peer_n: peer?.samples.length ?? null,
     peer_p50_ms: peerP50 === null ? null : rounded(peerP50),
     peer_p99_ms: peer === undefined ? null : rounded(percentile(peer.samples, 99)),
     ratio: ratio === null ? null : rounded(ratio),
