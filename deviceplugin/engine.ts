@@ -2,19 +2,17 @@
  * The moving part of the device service, from its start to its end: whatever changes (inventory, rules, health, holders, time)
  * leads to one more look by the catalogue, and what comes out goes to sessions, CDI files, probes, labels and the log.
  */
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { coalesce } from '../kit/coalesce.ts';
-import { delayOf, pause } from '../kit/backoff.ts';
-import { messageOf } from '../kit/errors.ts';
 import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Logger } from '../kit/log.ts';
 import { Catalogue, subjectsOf } from './catalogue.ts';
+import { followCdiSupport } from './cdisupport.ts';
 import { reportChanges } from './changes.ts';
 import type { DevicesConfig } from './config/section.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import { probe } from './health/probe.ts';
 import { HeldUnits } from './heldunits.ts';
+import { createIdentityKeeper } from './identitykeeper.ts';
+import type { IdentityKeeper } from './identitykeeper.ts';
 import type { Inventory } from './inventory/inventory.ts';
 import type { DeviceMetrics } from './metrics.ts';
 import { Offers } from './offers.ts';
@@ -27,7 +25,6 @@ import { conflictsOf, unitsInUse } from './plugin/holders.ts';
 import { watchHolders } from './plugin/holderswatch.ts';
 import type { HoldersWatch } from './plugin/holderswatch.ts';
 import type { CompiledRules } from './units/compile.ts';
-import { saveIdentityMemory } from './units/identitymemory.ts';
 import type { IdentityMemory } from './units/memory.ts';
 import type { ResourceState, Snapshot } from './units/unit.ts';
 
@@ -55,12 +52,12 @@ export class DeviceEngine {
   readonly #features: FeaturesFile | undefined;
   readonly #health: HealthMonitor;
   readonly #offers: Offers;
+  readonly #identities: IdentityKeeper;
   #rules: CompiledRules;
   #inventory: Inventory;
   #held = new HeldUnits(undefined);
   #readsCdi = false;
   #removal: NodeJS.Timeout | undefined;
-  #savedMemory: IdentityMemory;
   #conflicts = '';
   /** When the kernel told of what made a state: milliseconds of `performance.now()`. */
   readonly #eventOf = new WeakMap<ResourceState, number>();
@@ -71,7 +68,7 @@ export class DeviceEngine {
     this.#rules = rules;
     this.#inventory = inventory;
     this.#catalogue = new Catalogue(memory);
-    this.#savedMemory = memory;
+    this.#identities = createIdentityKeeper(parts.memoryFile, memory, log);
     this.#holders = watchHolders({ rootDir: kubeletRoot, log });
     const { latest } = this.#holders;
     this.#cdi = createCdiFiles({
@@ -135,7 +132,12 @@ export class DeviceEngine {
 
   start(): void {
     this.look();
-    if (this.#parts.readsCdi !== undefined) void this.#askRuntime(this.#parts.readsCdi);
+    const { readsCdi } = this.#parts;
+    if (readsCdi === undefined) return;
+    const told = (reads: boolean): void => {
+      this.#readsCdi = reads;
+    };
+    void followCdiSupport(readsCdi, told, this.#end.signal);
   }
 
   /** `toldAt`: when the kernel's event came that led to it, in milliseconds of `performance.now()`. */
@@ -161,7 +163,12 @@ export class DeviceEngine {
     clearTimeout(this.#removal);
     this.#health.stop();
     this.#cdi.stop();
-    await Promise.all([this.#offers.stop(deadline), this.#holders.stop(), this.#features?.stop(), this.#save()]);
+    await Promise.all([
+      this.#offers.stop(deadline),
+      this.#holders.stop(),
+      this.#features?.stop(),
+      this.#identities.stop(this.#catalogue.memory),
+    ]);
   }
 
   /**
@@ -186,7 +193,7 @@ export class DeviceEngine {
     metrics.snapshot(after);
     reportChanges(before, after, log, metrics);
     void this.#features?.update(after);
-    void this.#save();
+    this.#identities.keep(this.#catalogue.memory);
     clearTimeout(this.#removal);
     const next = this.#catalogue.nextRemoval(now);
     if (next !== undefined)
@@ -211,33 +218,5 @@ export class DeviceEngine {
         'the kubelet gave devices to more than may have them',
       );
     this.#conflicts = conflicts.join();
-  }
-
-  /** Writes what must be remembered. After the fact: a crash in between forgets which of two like devices came first, no more. */
-  readonly #save = coalesce(async () => {
-    const { memory } = this.#catalogue;
-    if (memory === this.#savedMemory) return;
-    try {
-      await mkdir(dirname(this.#parts.memoryFile), { recursive: true, mode: 0o700 });
-      await saveIdentityMemory(this.#parts.memoryFile, memory);
-      this.#savedMemory = memory;
-    } catch (thrown) {
-      this.#parts.log.warn(
-        { event: 'device.memory_not_saved', path: this.#parts.memoryFile, reason: messageOf(thrown) },
-        'identities of devices could not be saved; it is tried again with the next change',
-      );
-    }
-  });
-
-  /** Asks until there is an answer: at a node's first start the kubelet says it some seconds later. */
-  async #askRuntime(readsCdi: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
-    const { signal } = this.#end;
-    for (let attempt = 0; await pause(delayOf([0, 1_000, 5_000, 30_000], attempt), signal); attempt += 1)
-      try {
-        this.#readsCdi = await readsCdi(signal);
-        return;
-      } catch {
-        // No API server, or no answer yet: until then devices are named to the kubelet.
-      }
   }
 }
