@@ -7,6 +7,7 @@ import type { Inventory } from './inventory/inventory.ts';
 import { isProbed } from './health/probe.ts';
 import type { Subject } from './health/probe.ts';
 import type { HealthRule } from './config/health.ts';
+import type { ResourceRule } from './config/resource.ts';
 import type { CompiledRules } from './units/compile.ts';
 import { identify } from './units/identify.ts';
 import type { IdentityMemory } from './units/memory.ts';
@@ -18,7 +19,7 @@ export interface Surroundings {
   readonly rules: CompiledRules;
   readonly inventory: Inventory;
   readonly isHeld: (resource: string, id: string) => boolean;
-  readonly problemOf: (resource: string, id: string) => string | undefined;
+  readonly problemOf: (rule: ResourceRule, id: string) => string | undefined;
   /** Milliseconds of a clock that only goes forward. */
   readonly now: number;
 }
@@ -59,7 +60,7 @@ export class Catalogue {
         before: this.#snapshot.get(name),
         awaySince: this.#awaySince.get(name) ?? new Map(),
         isHeld: (id) => isHeld(name, id),
-        problemOf: (id) => problemOf(name, id),
+        problemOf: (id) => problemOf(rule, id),
         now,
       });
       snapshot.set(name, state);

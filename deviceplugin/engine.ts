@@ -184,7 +184,7 @@ export class DeviceEngine {
       rules: this.#rules,
       inventory: this.#inventory,
       isHeld: (resource, id) => this.#held.isHeld(resource, id),
-      problemOf: (resource, id) => this.#health.problemOf(resource, id),
+      problemOf: ({ name, health }, id) => this.#health.problemOf(name, id, health),
       now,
     });
     void this.#cdi.update(after);

@@ -16,24 +16,44 @@ test('a unit is unhealthy until its first probe, then as its probes say, and for
   const changed = vi.fn();
   const monitor = new HealthMonitor({ probe: () => Promise.resolve(answer), changed });
   monitor.watch([{ subject: subject('one'), rule }]);
-  expect(monitor.problemOf('a.b/port', 'one')).toBe('was not probed yet');
+  expect(monitor.problemOf('a.b/port', 'one', rule)).toBe('was not probed yet');
   await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one')).toBeUndefined();
+    expect(monitor.problemOf('a.b/port', 'one', rule)).toBeUndefined();
   });
   answer = 'is off';
   await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one')).toBe('is off');
+    expect(monitor.problemOf('a.b/port', 'one', rule)).toBe('is off');
   });
   answer = undefined;
   await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one')).toBeUndefined();
+    expect(monitor.problemOf('a.b/port', 'one', rule)).toBeUndefined();
   });
   expect(changed).toHaveBeenCalledTimes(3);
   answer = 'is off';
   monitor.watch([]);
   monitor.watch([{ subject: subject('one'), rule }]);
-  expect(monitor.problemOf('a.b/port', 'one')).toBe('was not probed yet');
-  expect(monitor.problemOf('a.b/port', 'two')).toBeUndefined();
+  expect(monitor.problemOf('a.b/port', 'one', rule)).toBe('was not probed yet');
+  monitor.stop();
+});
+
+test('a unit that is only about to be watched was not probed yet, and one without probes is well', () => {
+  const monitor = new HealthMonitor({ probe: () => Promise.resolve(undefined), changed: () => undefined });
+  expect(monitor.problemOf('a.b/port', 'new', rule)).toBe('was not probed yet');
+  expect(monitor.problemOf('a.b/port', 'new', health.parse({}))).toBeUndefined();
+});
+
+test('a unit keeps its verdict when its rule is written again with the same health', async () => {
+  const monitor = new HealthMonitor({ probe: () => Promise.resolve(undefined), changed: () => undefined });
+  monitor.watch([{ subject: subject('one'), rule }]);
+  await vi.waitFor(() => {
+    expect(monitor.problemOf('a.b/port', 'one', rule)).toBeUndefined();
+  });
+  const again = structuredClone(rule);
+  monitor.watch([{ subject: subject('one'), rule: again }]);
+  expect(monitor.problemOf('a.b/port', 'one', again)).toBeUndefined();
+  const other = { ...rule, timeoutSeconds: 0.2 };
+  monitor.watch([{ subject: subject('one'), rule: other }]);
+  expect(monitor.problemOf('a.b/port', 'one', other)).toBe('was not probed yet');
   monitor.stop();
 });
 
@@ -53,14 +73,14 @@ test('probes that never come back make their units unhealthy, two at the most ha
   });
   monitor.watch(['one', 'two', 'three'].map((id) => ({ subject: subject(id), rule })));
   await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one')).toContain('did not answer a probe within 0.1 s');
-    expect(monitor.problemOf('a.b/port', 'two')).toContain('did not answer a probe within 0.1 s');
+    expect(monitor.problemOf('a.b/port', 'one', rule)).toContain('did not answer a probe within 0.1 s');
+    expect(monitor.problemOf('a.b/port', 'two', rule)).toContain('did not answer a probe within 0.1 s');
   });
-  expect(monitor.problemOf('a.b/port', 'three')).toBe('was not probed yet');
+  expect(monitor.problemOf('a.b/port', 'three', rule)).toBe('was not probed yet');
   expect(most).toBe(2);
   await vi.waitFor(() => {
     for (const answer of hanging.values()) answer();
-    for (const id of ['one', 'two', 'three']) expect(monitor.problemOf('a.b/port', id)).toBeUndefined();
+    for (const id of ['one', 'two', 'three']) expect(monitor.problemOf('a.b/port', id, rule)).toBeUndefined();
   });
   monitor.stop();
 });
@@ -69,7 +89,7 @@ test('a probe that throws is a probe that failed', async () => {
   const monitor = new HealthMonitor({ probe: () => Promise.reject(new Error('no memory')), changed: () => undefined });
   monitor.watch([{ subject: subject('one'), rule }]);
   await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one')).toBe('could not be probed: no memory');
+    expect(monitor.problemOf('a.b/port', 'one', rule)).toBe('could not be probed: no memory');
   });
   monitor.stop();
 });

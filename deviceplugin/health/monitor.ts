@@ -2,10 +2,12 @@
  * Probes units again and again, each at its interval, and keeps their verdicts. What the kernel tells by itself (gone, no
  * driver) is not its affair: that comes with the inventory, at once.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { HealthRule } from '../config/health.ts';
 import { messageOf } from '../../kit/errors.ts';
 import { judge, unprobed } from './hysteresis.ts';
 import type { Observation, Verdict } from './hysteresis.ts';
+import { isProbed } from './probe.ts';
 import type { Subject } from './probe.ts';
 
 export interface MonitorOptions {
@@ -33,7 +35,7 @@ const maxRunning = 2;
 export class HealthMonitor {
   readonly #options: MonitorOptions;
   readonly #watched = new Map<string, Watched>();
-  readonly #waiting: Watched[] = [];
+  #waiting: Watched[] = [];
   #running = 0;
 
   constructor(options: MonitorOptions) {
@@ -47,8 +49,10 @@ export class HealthMonitor {
       const key = keyOf(subject.resource, subject.id);
       now.add(key);
       const known = this.#watched.get(key);
-      if (known !== undefined && known.rule === rule) {
+      // A rule that says something else of other things leaves its units as they are.
+      if (known !== undefined && (known.rule === rule || isDeepStrictEqual(known.rule, rule))) {
         known.subject = subject;
+        known.rule = rule;
         continue;
       }
       if (known !== undefined) clearTimeout(known.timer);
@@ -61,17 +65,20 @@ export class HealthMonitor {
         clearTimeout(timer);
         this.#watched.delete(key);
       }
+    // One that comes and goes while all probes hang must not stand here a thousand times.
+    this.#waiting = this.#waiting.filter((watched) => this.#isCurrent(watched));
   }
 
-  /** Why a probed unit is unhealthy; undefined when it is healthy or nobody probes it. */
-  problemOf(resource: string, id: string): string | undefined {
-    const verdict = this.#watched.get(keyOf(resource, id))?.verdict;
-    return verdict === undefined || verdict.healthy ? undefined : verdict.reason;
+  /** Why a unit is unhealthy by its rule; undefined when it is healthy or the rule asks for no probes. */
+  problemOf(resource: string, id: string, rule: HealthRule): string | undefined {
+    if (!isProbed(rule)) return undefined;
+    // One that has just come is not watched yet.
+    const { healthy, reason } = this.#watched.get(keyOf(resource, id))?.verdict ?? unprobed;
+    return healthy ? undefined : reason;
   }
 
   stop(): void {
     this.watch([]);
-    this.#waiting.length = 0;
   }
 
   #enqueue(watched: Watched): void {
@@ -110,12 +117,12 @@ export class HealthMonitor {
     );
     const observed = await Promise.race([ended, late.promise]);
     clearTimeout(limit);
+    if (!this.#isCurrent(watched)) return;
     this.#options.probed?.(
       subject.resource,
       observed === undefined ? 'ok' : 'failed',
       (performance.now() - started) / 1_000,
     );
-    if (!this.#isCurrent(watched)) return;
     const before = watched.verdict;
     watched.verdict = judge(before, observed, rule, performance.now());
     const { healthy, reason } = watched.verdict;
