@@ -9,6 +9,7 @@ import type { Subject } from './health/probe.ts';
 import type { HealthRule } from './config/health.ts';
 import type { ResourceRule } from './config/resource.ts';
 import type { CompiledRules } from './units/compile.ts';
+import type { HeldUnits } from './heldunits.ts';
 import { identify } from './units/identify.ts';
 import type { IdentityMemory } from './units/memory.ts';
 import { matchUnits } from './units/match.ts';
@@ -18,14 +19,22 @@ import type { FoundUnit, ResourceState, Snapshot } from './units/unit.ts';
 export interface Surroundings {
   readonly rules: CompiledRules;
   readonly inventory: Inventory;
-  readonly isHeld: (resource: string, id: string) => boolean;
+  readonly held: Pick<HeldUnits, 'isHeld' | 'idsOf'>;
   readonly problemOf: (rule: ResourceRule, id: string) => string | undefined;
   /** Milliseconds of a clock that only goes forward. */
   readonly now: number;
 }
 
+/** What a rule finds, by ID. */
+interface Identified {
+  readonly found: ReadonlyMap<string, FoundUnit>;
+  readonly problems: readonly string[];
+}
+
 export class Catalogue {
   #snapshot: Snapshot = new Map();
+  #matched: { readonly rules: CompiledRules; readonly inventory: Inventory } | undefined;
+  #identified: ReadonlyMap<string, Identified> = new Map();
   #awaySince: ReadonlyMap<string, ReadonlyMap<string, number>> = new Map();
   #memory: IdentityMemory;
 
@@ -42,33 +51,53 @@ export class Catalogue {
     return this.#memory;
   }
 
-  /** Looks at everything anew. A resource that no rule names any more is gone from the snapshot. */
-  update({ rules, inventory, isHeld, problemOf, now }: Surroundings): Snapshot {
-    const matched = matchUnits(rules, inventory);
+  /**
+   * Looks at everything anew; the same snapshot as before where nothing has changed. A resource that no rule names any more is
+   * gone from it.
+   */
+  update({ rules, inventory, held, problemOf, now }: Surroundings): Snapshot {
+    this.#match(rules, inventory);
     const snapshot = new Map<string, ResourceState>();
     const away = new Map<string, ReadonlyMap<string, number>>();
     for (const { rule } of rules.rules) {
       const { name } = rule;
-      const { units, problems } = matched.get(name) ?? { units: [], problems: [] };
-      const { ids, memory } = identify(rule, units, this.#memory);
-      this.#memory = memory;
+      const { found, problems } = this.#identified.get(name) ?? { found: new Map<string, FoundUnit>(), problems: [] };
       const { state, awaySince } = present({
         rule,
         inventory,
-        found: new Map(units.map((unit, index): [string, FoundUnit] => [ids[index] ?? '', unit])),
+        found,
         problems,
         before: this.#snapshot.get(name),
         awaySince: this.#awaySince.get(name) ?? new Map(),
-        isHeld: (id) => isHeld(name, id),
+        held: held.idsOf(name),
+        isHeld: (id) => held.isHeld(name, id),
         problemOf: (id) => problemOf(rule, id),
         now,
       });
       snapshot.set(name, state);
       away.set(name, awaySince);
     }
-    this.#snapshot = snapshot;
     this.#awaySince = away;
-    return snapshot;
+    if (!sameSnapshot(this.#snapshot, snapshot)) this.#snapshot = snapshot;
+    return this.#snapshot;
+  }
+
+  /** Rules and hardware change seldom; health, holders and time do often, and lead to the same units. */
+  #match(rules: CompiledRules, inventory: Inventory): void {
+    if (this.#matched?.rules === rules && this.#matched.inventory === inventory) return;
+    const matched = matchUnits(rules, inventory);
+    let memory = this.#memory;
+    const identified = new Map<string, Identified>();
+    for (const { rule } of rules.rules) {
+      const { units, problems } = matched.get(rule.name) ?? { units: [], problems: [] };
+      const { ids, memory: next } = identify(rule, units, memory);
+      memory = next;
+      const found = new Map(units.map((unit, index): [string, FoundUnit] => [ids[index] ?? '', unit]));
+      identified.set(rule.name, { found, problems });
+    }
+    this.#memory = memory;
+    this.#identified = identified;
+    this.#matched = { rules, inventory };
   }
 
   /** When the first unit that is away has been so for long enough, in milliseconds from `now`; undefined when none is. */
@@ -81,6 +110,16 @@ export class Catalogue {
     }
     return next;
   }
+}
+
+/** Same states in the same order: those of which nothing has changed are the same objects already. */
+function sameSnapshot(one: Snapshot, other: Snapshot): boolean {
+  if (one.size !== other.size) return false;
+  const others = other.entries();
+  return one.entries().every(([name, state]) => {
+    const [otherName, otherState] = others.next().value ?? [];
+    return name === otherName && state === otherState;
+  });
 }
 
 /** What is to be probed of a snapshot: units that are there, of rules that ask for it. */

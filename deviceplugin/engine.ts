@@ -2,6 +2,7 @@
  * The moving part of the device service, from its start to its end: whatever changes (inventory, rules, health, holders, time)
  * leads to one more look by the catalogue, and what comes out goes to sessions, CDI files, probes, labels and the log.
  */
+import { messageOf } from '../kit/errors.ts';
 import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Logger } from '../kit/log.ts';
 import { Catalogue, subjectsOf } from './catalogue.ts';
@@ -42,6 +43,10 @@ export interface EngineParts {
 
 /** Longest time between two looks: timers of thirty days and more fire at once. */
 const longestWaitMs = 24 * 3_600_000;
+/** How long verdicts of probes are collected: those of a start are thousands, and each look is at everything. */
+const collectMs = 20;
+/** Until a look that failed is tried again. */
+const retryMs = 5_000;
 
 export class DeviceEngine {
   readonly #parts: EngineParts;
@@ -58,6 +63,10 @@ export class DeviceEngine {
   #held = new HeldUnits(undefined);
   #readsCdi = false;
   #removal: NodeJS.Timeout | undefined;
+  #verdicts: NodeJS.Timeout | undefined;
+  /** What sessions, files, labels and the log have heard of. */
+  #shown: Snapshot | undefined;
+  #complained: string | undefined;
   #conflicts = '';
   /** When the kernel told of what made a state: milliseconds of `performance.now()`. */
   readonly #eventOf = new WeakMap<ResourceState, number>();
@@ -86,7 +95,10 @@ export class DeviceEngine {
         metrics.probed(...args);
       },
       changed: () => {
-        this.look();
+        this.#verdicts ??= setTimeout(() => {
+          this.#verdicts = undefined;
+          this.look();
+        }, collectMs);
       },
     });
     const approach =
@@ -161,6 +173,7 @@ export class DeviceEngine {
   async stop(deadline: AbortSignal): Promise<void> {
     this.#end.abort();
     clearTimeout(this.#removal);
+    clearTimeout(this.#verdicts);
     this.#health.stop();
     this.#cdi.stop();
     await Promise.all([
@@ -173,36 +186,49 @@ export class DeviceEngine {
 
   /**
    * One look, on the spot: what the kernel has told is with the kubelet in the same turn of the event loop, and a burst of
-   * events has been put together before. The CDI files follow, and an allocation waits for them.
+   * events has been put together before. The CDI files follow, and an allocation waits for them. A look that fails, by a
+   * device such as nobody has foreseen, changes nothing: what is offered stays so.
    */
   look(): void {
     if (this.#end.signal.aborted) return;
-    const { log, metrics } = this.#parts;
-    const before = this.#catalogue.snapshot;
     const now = performance.now();
+    clearTimeout(this.#removal);
+    let next: number | undefined = retryMs;
+    try {
+      this.#show(now);
+      next = this.#catalogue.nextRemoval(now);
+      this.#complained = undefined;
+    } catch (thrown) {
+      const reason = messageOf(thrown);
+      if (reason !== this.#complained)
+        this.#parts.log.error(
+          { event: 'device.look_failed', reason, stack: (thrown as Error).stack },
+          'looking at the devices failed; what is offered stays, and it is tried again',
+        );
+      this.#complained = reason;
+    }
+    if (next !== undefined) this.#removal = setTimeout(this.look.bind(this), Math.min(next, longestWaitMs));
+  }
+
+  #show(now: number): void {
+    const { log, metrics } = this.#parts;
     const after = this.#catalogue.update({
       rules: this.#rules,
       inventory: this.#inventory,
-      isHeld: (resource, id) => this.#held.isHeld(resource, id),
+      held: this.#held,
       problemOf: ({ name, health }, id) => this.#health.problemOf(name, id, health),
       now,
     });
+    // Where a device is in sysfs may change and leave the unit what it is.
+    this.#health.watch(subjectsOf(after, this.#inventory));
+    this.#identities.keep(this.#catalogue.memory);
+    if (after === this.#shown) return;
     void this.#cdi.update(after);
     this.#offers.update(after);
-    this.#health.watch(subjectsOf(after, this.#inventory));
     metrics.snapshot(after);
-    reportChanges(before, after, log, metrics);
+    reportChanges(this.#shown ?? new Map(), after, log, metrics);
     void this.#features?.update(after);
-    this.#identities.keep(this.#catalogue.memory);
-    clearTimeout(this.#removal);
-    const next = this.#catalogue.nextRemoval(now);
-    if (next !== undefined)
-      this.#removal = setTimeout(
-        () => {
-          this.look();
-        },
-        Math.min(next, longestWaitMs),
-      );
+    this.#shown = after;
   }
 
   #takeHolders(): void {

@@ -52,7 +52,7 @@ export const tables: Readonly<Record<Kind, Table>> = {
       (items as readonly DeviceView[]).map((item) => [
         item.resource,
         item.id,
-        item.nodes.join(','),
+        orNone(item.nodes.join(',')),
         item.health,
         orNone(item.numaNode?.toString() ?? ''),
         `${item.holders.length}/${item.replicas}`,

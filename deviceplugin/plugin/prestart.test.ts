@@ -51,7 +51,8 @@ test.each([
   ['what has nothing yet', {}, [], true],
   ['what goes by CDI', { injection: 'cdi' }, [port], true],
   ['what never moves', {}, [port], false],
-  ['the root hub, which never moves', {}, [unit('a', [], { lineage: ['/devices/pci0000:00/usb1'] })], false],
+  ['the root hub, which never moves', {}, [unit('a', ['/dev/a'], { lineage: ['/devices/pci0000:00/usb1'] })], false],
+  ['what was away before the agent began', {}, [port, unit('a', [], { present: false })], true],
 ])('the kubelet asks before the start of %s: %#', (_what, rule, units, asks) => {
   expect(needsPreStart(state(rule, units))).toBe(asks);
 });

@@ -21,7 +21,12 @@ const timeoutMs = 10_000;
  */
 export function needsPreStart({ rule, units }: ResourceState): boolean {
   const all = [...units.values()];
-  return (rule.injection === 'cdi' && mayUseCdi(rule)) || all.length === 0 || all.some(isPluggable);
+  return (rule.injection === 'cdi' && mayUseCdi(rule)) || all.length === 0 || all.some(mayComeBack);
+}
+
+/** What kind of device a unit is that nobody has seen, nobody knows. */
+function mayComeBack(unit: Unit): boolean {
+  return unit.members.length === 0 || isPluggable(unit);
 }
 
 /** Throws NOT_FOUND or FAILED_PRECONDITION for the first unit that is not there with its nodes, TIMED_OUT when looking hangs. */

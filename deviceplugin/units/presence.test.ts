@@ -47,6 +47,7 @@ function input(over: Partial<PresenceInput>): PresenceInput {
     problems: [],
     before: undefined,
     awaySince: new Map(),
+    held: [],
     isHeld: () => false,
     problemOf: () => undefined,
     now: 0,

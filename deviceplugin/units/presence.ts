@@ -6,7 +6,7 @@ import type { ResourceRule } from '../config/resource.ts';
 import { matchesText } from '../config/textpattern.ts';
 import { lineage } from '../inventory/inventory.ts';
 import type { Inventory } from '../inventory/inventory.ts';
-import type { FoundUnit, ResourceState, Unit } from './unit.ts';
+import type { FoundUnit, Member, ResourceState, Unit } from './unit.ts';
 
 export interface PresenceInput {
   readonly rule: ResourceRule;
@@ -17,6 +17,8 @@ export interface PresenceInput {
   readonly before: ResourceState | undefined;
   /** Since when units are away, by ID: milliseconds of the caller's clock. */
   readonly awaySince: ReadonlyMap<string, number>;
+  /** IDs that pods have, also of units that this agent has never seen. */
+  readonly held: readonly string[];
   /** Whether a pod has it. */
   readonly isHeld: (id: string) => boolean;
   /** Why a probe found it unhealthy. */
@@ -28,6 +30,8 @@ export interface PresenceOutput {
   readonly state: ResourceState;
   readonly awaySince: ReadonlyMap<string, number>;
 }
+
+const away = 'is gone from the node';
 
 /** The new state of one resource. Units that are there come first, in the order they were found in. */
 export function present(input: PresenceInput): PresenceOutput {
@@ -46,10 +50,26 @@ export function present(input: PresenceInput): PresenceOutput {
     const since = input.awaySince.get(id) ?? now;
     if (now - since >= rule.health.removalGraceSeconds * 1_000 && !input.isHeld(id)) continue;
     awaySince.set(id, since);
-    units.set(id, unit.present ? { ...unit, present: false, unhealthy: 'is gone from the node' } : unit);
+    units.set(id, unit.present ? { ...unit, present: false, unhealthy: away } : unit);
+  }
+  for (const id of input.held) {
+    if (units.has(id)) continue;
+    awaySince.set(id, now);
+    units.set(id, unseen(id));
   }
   const state = { rule, units, problems: input.problems };
   return { state: before !== undefined && sameState(before, state) ? before : state, awaySince };
+}
+
+/**
+ * A unit that a pod has and that went away before this agent began: the kubelet calls the health of a device that it is not told
+ * of unknown, and whoever looks for the pod's device should find it.
+ */
+function unseen(id: string): Unit {
+  return {
+    ...{ id, members: [], companions: [], identities: { path: id }, numaNode: undefined, lineage: [] },
+    ...{ present: false, unhealthy: away },
+  };
 }
 
 /** Same units in the same order: units of which nothing has changed are the same objects already. */
@@ -76,7 +96,24 @@ function sameUnit(a: Unit, b: Unit): boolean {
     a.present === b.present &&
     a.unhealthy === b.unhealthy &&
     a.numaNode === b.numaNode &&
-    a.lineage.join() === b.lineage.join() &&
-    JSON.stringify([a.members, a.companions, a.identities]) === JSON.stringify([b.members, b.companions, b.identities])
+    sameMembers(a.members, b.members) &&
+    sameValue(a.lineage, b.lineage) &&
+    sameValue(a.companions, b.companions) &&
+    sameValue(a.identities, b.identities)
   );
+}
+
+function sameMembers(a: readonly Member[], b: readonly Member[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  const others = b.values();
+  return a.every(({ role, node }) => {
+    const other = others.next().value;
+    return role === other?.role && sameValue(node, other.node);
+  });
+}
+
+/** What has not changed is mostly the same object, and texts are made of the rest only. */
+function sameValue(a: object, b: object): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -12,7 +12,7 @@ export interface Member {
 
 /** What a rule found on the node: no ID yet. */
 export interface FoundUnit {
-  /** In the order of the rule; at least one. */
+  /** In the order of the rule. None where a pod has a unit that was away already when the agent began. */
   readonly members: readonly Member[];
   /** Nodes beside those that are its own (`with` of the rule): other units may have the same. */
   readonly companions: readonly DevNode[];
