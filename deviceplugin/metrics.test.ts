@@ -11,7 +11,7 @@ test('devices are counted with their replicas, and a resource that is gone leave
   metrics.session('berth.dev/serial', 'streaming');
   metrics.allocated('berth.dev/serial', 'ok', 0.001);
   expect(await registry.metrics()).toContain('berth_device_devices{resource="berth.dev/serial",health="healthy"} 3');
-  metrics.snapshot(new Map());
+  metrics.forget('berth.dev/serial');
   await expect.poll(() => registry.metrics()).not.toContain('berth.dev/serial');
 });
 

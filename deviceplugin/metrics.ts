@@ -10,8 +10,10 @@ export type SessionState = (typeof sessionStates)[number];
 type Result = 'ok' | 'failed';
 
 export interface DeviceMetrics {
-  /** Devices of all resources, replicas counted each; forgets resources that are no longer there. */
+  /** Devices of all resources, replicas counted each. */
   snapshot(snapshot: Snapshot): void;
+  /** A resource is no longer offered and its session has ended: nothing is said of it any more. */
+  forget(resource: string): void;
   /** Units of a resource that pods hold. */
   inUse(counts: ReadonlyMap<string, number>): void;
   session(resource: string, state: SessionState): void;
@@ -114,7 +116,6 @@ export function createDeviceMetrics(registry: Registry): DeviceMetrics {
     transitions,
   ];
 
-  let known = new Set<string>();
   const forget = async (resource: string): Promise<void> => {
     for (const metric of byResource)
       for (const { labels } of (await metric.get()).values) if (labels['resource'] === resource) metric.remove(labels);
@@ -128,8 +129,9 @@ export function createDeviceMetrics(registry: Registry): DeviceMetrics {
         devices.set({ resource, health: 'healthy' }, (units.size - unhealthy) * replicas);
         devices.set({ resource, health: 'unhealthy' }, unhealthy * replicas);
       }
-      for (const resource of known) if (!snapshot.has(resource)) void forget(resource);
-      known = new Set(snapshot.keys());
+    },
+    forget: (resource) => {
+      void forget(resource);
     },
     inUse: (counts) => {
       for (const [resource, count] of counts) inUse.set({ resource }, count);

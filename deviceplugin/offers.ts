@@ -26,8 +26,9 @@ export class Offers {
   readonly #offers = new Map<string, Offer>();
   /** Why a resource cannot be offered at all, by its name. */
   readonly #refused = new Map<string, string>();
-  /** Sessions of resources that no rule names any more. */
-  readonly #ending = new Set<Promise<void>>();
+  /** Sessions of resources that no rule names any more, or did not when they began to end. */
+  readonly #ending = new Map<string, Promise<void>>();
+  #snapshot: Snapshot = new Map();
   readonly #deadline = new AbortController();
 
   constructor(options: OffersOptions) {
@@ -36,6 +37,7 @@ export class Offers {
 
   /** Makes the offers those of the snapshot. */
   update(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
     for (const [name, state] of snapshot) {
       const offer = this.#offers.get(name);
       if (offer === undefined) this.#begin(name, state);
@@ -45,15 +47,21 @@ export class Offers {
     for (const [name, { session }] of this.#offers) {
       if (snapshot.has(name)) continue;
       this.#offers.delete(name);
-      const ended = session.stop(this.#deadline.signal, { withdraw: true }).finally(() => this.#ending.delete(ended));
-      this.#ending.add(ended);
+      this.#ending.set(name, this.#end(name, session));
     }
-    for (const name of this.#refused.keys()) if (!snapshot.has(name)) this.#refused.delete(name);
+    for (const name of this.#refused.keys()) {
+      if (snapshot.has(name)) continue;
+      this.#refused.delete(name);
+      this.#options.metrics.forget(name);
+    }
   }
 
   notReady(): string | undefined {
     const reasons = [...this.#offers.values()].map(({ session }) => session.notReady());
-    const all = [...this.#refused.values(), ...reasons].filter((reason) => reason !== undefined);
+    const waiting = [...this.#ending.keys()]
+      .filter((name) => this.#snapshot.has(name))
+      .map((name) => `${name} is still being withdrawn, and is offered again then`);
+    const all = [...this.#refused.values(), ...waiting, ...reasons].filter((reason) => reason !== undefined);
     return all.length === 0 ? undefined : all.join('; ');
   }
 
@@ -61,11 +69,21 @@ export class Offers {
   async stop(deadline: AbortSignal): Promise<void> {
     this.#deadline.abort();
     await Promise.all([...this.#offers.values()].map(({ session }) => session.stop(deadline)));
-    await Promise.all(this.#ending);
+    await Promise.all(this.#ending.values());
     this.#offers.clear();
   }
 
+  async #end(name: string, session: Session): Promise<void> {
+    await session.stop(this.#deadline.signal, { withdraw: true });
+    this.#ending.delete(name);
+    const state = this.#snapshot.get(name);
+    if (state === undefined) this.#options.metrics.forget(name);
+    else if (!this.#deadline.signal.aborted) this.#begin(name, state);
+  }
+
   #begin(name: string, state: ResourceState): void {
+    // The kubelet would take the last word of the session before, an empty list, for a word of this one.
+    if (this.#ending.has(name)) return;
     const latest = new Latest(state);
     try {
       this.#offers.set(name, { latest, session: startSession({ ...this.#options, latest }) });
