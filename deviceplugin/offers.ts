@@ -90,8 +90,8 @@ export class Offers {
       this.#refused.delete(name);
     } catch (thrown) {
       const reason = `${name} cannot be offered: ${messageOf(thrown)}`;
-      if (this.#refused.get(name) !== reason)
-        this.#options.log.error({ event: 'device.refused', resource: name }, reason);
+      // The name of the socket in it is another one each time.
+      if (!this.#refused.has(name)) this.#options.log.error({ event: 'device.refused', resource: name }, reason);
       this.#refused.set(name, reason);
     }
   }
