@@ -1,5 +1,6 @@
 /** What of a change of devices is worth a line in the log, and a count. */
 import type { Logger } from '../kit/log.ts';
+import { unprobed } from './health/hysteresis.ts';
 import type { DeviceMetrics } from './metrics.ts';
 import type { ResourceState, Snapshot, Unit } from './units/unit.ts';
 
@@ -8,10 +9,20 @@ const named = 20;
 
 /** Tells of units that came, went, or changed their health, and of what is wrong with a resource. */
 export function reportChanges(before: Snapshot, after: Snapshot, log: Logger, metrics: DeviceMetrics): void {
-  for (const [resource, state] of after) reportResource(before.get(resource), state, log.child({ resource }), metrics);
+  for (const [resource, state] of after)
+    if (before.get(resource) !== state) reportResource(before.get(resource), state, log.child({ resource }), metrics);
   for (const resource of before.keys())
     if (!after.has(resource))
       log.info({ event: 'device.resource_removed', resource }, 'the resource is no longer offered');
+}
+
+type Health = 'healthy' | 'unhealthy' | 'away' | 'unknown';
+
+/** Before its first probe nothing is known of a unit, and nothing is told. */
+function healthOf(unit: Unit | undefined): Health {
+  if (unit === undefined || unit.unhealthy === unprobed.reason) return 'unknown';
+  if (!unit.present) return 'away';
+  return unit.unhealthy === undefined ? 'healthy' : 'unhealthy';
 }
 
 function reportResource(
@@ -22,17 +33,20 @@ function reportResource(
 ): void {
   const { name } = after.rule;
   const old = before?.units ?? new Map<string, Unit>();
-  const worse = [...after.units.values()].filter(
-    ({ id, unhealthy }) => unhealthy !== undefined && old.get(id)?.unhealthy !== unhealthy,
-  );
-  const better = [...after.units.values()].filter(
-    ({ id, unhealthy }) => unhealthy === undefined && (old.get(id)?.unhealthy ?? '') !== '',
-  );
+  const worse: Unit[] = [];
+  const better: Unit[] = [];
+  for (const unit of after.units.values()) {
+    const was = healthOf(old.get(unit.id));
+    const is = healthOf(unit);
+    // Not each new reason: one with a measured value in it would be told of at every probe.
+    if (is === was || is === 'unknown') continue;
+    if (is !== 'healthy') worse.push(unit);
+    else if (was !== 'unknown') better.push(unit);
+    if (was === 'healthy') metrics.healthChanged(name, 'unhealthy');
+    else if (is === 'healthy' && was !== 'unknown') metrics.healthChanged(name, 'healthy');
+  }
   const added = [...after.units.keys()].filter((id) => !old.has(id));
   const removed = [...old.keys()].filter((id) => !after.units.has(id));
-  for (const { id } of worse)
-    if (old.get(id)?.unhealthy === undefined && old.has(id)) metrics.healthChanged(name, 'unhealthy');
-  for (let count = better.length; count > 0; count--) metrics.healthChanged(name, 'healthy');
   if (worse.length > 0)
     log.warn(
       {
