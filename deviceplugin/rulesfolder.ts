@@ -23,11 +23,21 @@ export async function readRulesFolder(
   folder: string,
   config: Pick<DevicesConfig, 'resources' | 'mountRoots'>,
 ): Promise<FolderContent> {
+  return parse(await readWhole(folder), config);
+}
+
+/** What lies in the folder, not yet looked into: enough to see that nothing has changed. */
+type Texts = { readonly files: readonly RulesText[] } | { readonly problems: readonly string[] };
+
+async function readWhole(folder: string): Promise<Texts> {
   const version = await versionOf(folder);
   const read = await readFiles(folder, version);
   // A version that was replaced meanwhile is removed file by file: what is there now is whole.
-  if ('problems' in read && (await versionOf(folder)) !== version) return await readRulesFolder(folder, config);
-  return 'problems' in read ? read : parseFiles(read.files, config);
+  return 'problems' in read && (await versionOf(folder)) !== version ? await readWhole(folder) : read;
+}
+
+function parse(texts: Texts, config: Pick<DevicesConfig, 'resources' | 'mountRoots'>): FolderContent {
+  return 'problems' in texts ? texts : parseFiles(texts.files, config);
 }
 
 /** A mounted ConfigMap is a folder of links through `..data` to one version, which never changes; else it is the folder itself. */
@@ -41,10 +51,7 @@ interface RulesText {
   readonly text: string;
 }
 
-async function readFiles(
-  folder: string,
-  version: string,
-): Promise<{ readonly files: readonly RulesText[] } | { readonly problems: readonly string[] }> {
+async function readFiles(folder: string, version: string): Promise<Texts> {
   let names: readonly string[];
   try {
     names = (await readdir(version)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort();
@@ -92,11 +99,12 @@ export function followRulesFolder(
 ): void {
   let before: string | undefined;
   const look = async (): Promise<void> => {
-    const content = await readRulesFolder(folder, config);
-    const text = JSON.stringify(content);
-    if (text === before || signal.aborted) return;
-    before = text;
-    changed(content);
+    const texts = await readWhole(folder);
+    // Parsed only when it is another text: some hundred rules take the event loop 50 ms.
+    const now = JSON.stringify(texts);
+    if (now === before || signal.aborted) return;
+    before = now;
+    changed(parse(texts, config));
   };
   watchDirectory(folder, look, { signal, pollMs: 5_000 });
 }

@@ -21,7 +21,6 @@ import { removeStaleSockets } from './plugin/socketnames.ts';
 import { followRulesFolder, readRulesFolder } from './rulesfolder.ts';
 import type { FolderContent } from './rulesfolder.ts';
 import { compileRules } from './units/compile.ts';
-import type { CompiledRules } from './units/compile.ts';
 import { explainNode } from './units/explain.ts';
 import { loadIdentityMemory } from './units/identitymemory.ts';
 import { deviceViews, inventoryViews } from './views.ts';
@@ -76,12 +75,12 @@ async function startEngine(
   if (warning !== undefined) log.warn({ event: 'device.memory_lost', path: memoryFile }, warning);
   const folder = config.rulesDir === undefined ? { rules: [] } : await readRulesFolder(config.rulesDir, config);
   // Its problems are told by whoever follows the folder, below.
-  let before: readonly ResourceRule[] = [];
-  const compile = (content: FolderContent): CompiledRules => {
-    before = keepSame(before, [...config.resources, ...('rules' in content ? content.rules : [])]);
-    return compileRules(before, config.deny);
-  };
-  const rules = compile(folder);
+  const allOf = (content: FolderContent): readonly ResourceRule[] => [
+    ...config.resources,
+    ...('rules' in content ? content.rules : []),
+  ];
+  let current = allOf(folder);
+  const rules = compileRules(current, config.deny);
   const begun: { engine?: DeviceEngine } = {};
   let source: FollowedInventory;
   try {
@@ -122,10 +121,14 @@ async function startEngine(
   engine.start();
   if (config.rulesDir !== undefined) {
     const { rulesDir } = config;
+    let refused = false;
     followRulesFolder(
       rulesDir,
       config,
       (content) => {
+        const wasRefused = refused;
+        refused = 'problems' in content;
+        metrics.sourceDegraded('rules', refused);
         if ('problems' in content) {
           const { problems } = content;
           log.error(
@@ -134,7 +137,10 @@ async function startEngine(
           );
           return;
         }
-        const next = compile(content);
+        const kept = keepSame(current, allOf(content));
+        if (isSame(kept, current) && !wasRefused) return;
+        current = kept;
+        const next = compileRules(current, config.deny);
         log.info(
           { event: 'device.rules', path: rulesDir, resources: next.rules.length },
           'rules of devices taken over',
@@ -155,4 +161,8 @@ function keepSame(before: readonly ResourceRule[], after: readonly ResourceRule[
     const same = old.get(rule.name);
     return same !== undefined && isDeepStrictEqual(same, rule) ? same : rule;
   });
+}
+
+function isSame(one: readonly ResourceRule[], other: readonly ResourceRule[]): boolean {
+  return one.length === other.length && one.every((rule, index) => rule === other[index]);
 }

@@ -1,0 +1,105 @@
+import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Service } from '../kit/service.ts';
+import { devicesSection } from './config/section.ts';
+import { writeMachine } from './fake/machine.ts';
+import { recorded } from './fake/recorded.ts';
+import { createDeviceService } from './service.ts';
+import type { DeviceView } from './views.ts';
+
+let folder: string;
+let service: Service | undefined;
+let registry: Registry;
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'berth-service-')));
+  await mkdir(join(folder, 'rules'));
+});
+afterEach(async () => {
+  await service?.stop(AbortSignal.timeout(1_000));
+  service = undefined;
+  await rm(folder, { recursive: true });
+});
+
+const log = pino({ enabled: false });
+const serial = { name: 'a.b/serial', match: [{ subsystem: 'tty' }] };
+
+/** The service on a recorded machine with an adapter, on which no kubelet has started. */
+async function start(): Promise<Service> {
+  const { roots } = await writeMachine(folder, recorded.usbSerial('1-2', { serial: 'S1x' }));
+  const { devRoot, sysRoot, udevRoot } = roots;
+  const places = { devRoot, sysRoot, udevRoot, cdiDir: join(folder, 'cdi'), rulesDir: join(folder, 'rules') };
+  registry = new Registry();
+  service = createDeviceService(devicesSection.parse({ resources: [serial], ...places }), {
+    kubeletRoot: join(folder, 'kubelet'),
+    stateDir: join(folder, 'state'),
+    log,
+    registry,
+  });
+  await service.start(new AbortController().signal);
+  return service;
+}
+
+const view = (of: Service, name: string, asked = ''): readonly unknown[] => of.views?.[name]?.(asked) ?? [];
+const offered = (of: Service): readonly string[] =>
+  (view(of, 'devices') as readonly DeviceView[]).map(({ resource }) => resource);
+const rules = async (text: string): Promise<void> => {
+  await writeFile(join(folder, 'rules/.next'), text);
+  await rename(join(folder, 'rules/.next'), join(folder, 'rules/more.yaml'));
+};
+const more = 'resources: [{name: a.b/usb, match: [{subsystem: usb}]}]';
+
+test('what is there is offered and shown, whatever the kubelet does', async () => {
+  const running = await start();
+  expect(offered(running)).toEqual(['a.b/serial']);
+  expect(view(running, 'inventory')).toContainEqual(
+    expect.objectContaining({ node: '/dev/ttyUSB0', resource: 'a.b/serial' }),
+  );
+  const [explanation] = view(running, 'explain', '/dev/ttyUSB0');
+  expect(explanation).toMatchObject({ resources: [{ resource: 'a.b/serial', outcome: 'has' }] });
+  expect(running.notReady()).toContain('a.b/serial is not registered with the kubelet');
+  await running.stop(AbortSignal.timeout(1_000));
+  expect(offered(running)).toEqual([]);
+  expect(running.notReady()).toBe('not started');
+});
+
+test('rules are taken over while it runs, and with a mistake in them those before stay and a metric says so', async () => {
+  const running = await start();
+  await rules(more);
+  await vi.waitFor(() => {
+    expect(offered(running)).toContain('a.b/usb');
+  });
+  await rules('resources: [{name: a.b/usb}]');
+  const refused = 'berth_device_source_degraded{source="rules"}';
+  await vi.waitFor(async () => {
+    expect(await registry.metrics()).toContain(`${refused} 1`);
+  });
+  expect(offered(running)).toContain('a.b/usb');
+  await rules('resources: []');
+  await vi.waitFor(async () => {
+    expect(await registry.metrics()).toContain(`${refused} 0`);
+    expect(offered(running)).toEqual(['a.b/serial']);
+  });
+});
+
+test('rules that are there at the start are taken once', async () => {
+  await rules(more);
+  const told = vi.spyOn(log, 'info');
+  const running = await start();
+  expect(offered(running)).toContain('a.b/usb');
+  await vi.waitFor(async () => {
+    expect(await registry.metrics()).toContain('berth_device_source_degraded{source="rules"} 0');
+  });
+  expect(told).not.toHaveBeenCalledWith(expect.objectContaining({ event: 'device.rules' }), expect.anything());
+});
+
+test('a machine without sysfs is told of by the keys to look at', async () => {
+  const running = createDeviceService(devicesSection.parse({ resources: [serial], sysRoot: folder }), {
+    ...{ kubeletRoot: folder, stateDir: folder, log, registry: new Registry() },
+  });
+  await expect(running.start(new AbortController().signal)).rejects.toThrow(/there is no sysfs at .*devices\.sysRoot/);
+  await running.stop(AbortSignal.timeout(1_000));
+});
