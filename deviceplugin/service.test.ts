@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { access, lstat, mkdir, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -8,6 +9,7 @@ import type { Service } from '../kit/service.ts';
 import { devicesSection } from './config/section.ts';
 import { writeMachine } from './fake/machine.ts';
 import { recorded } from './fake/recorded.ts';
+import { nextSocket } from './plugin/socketnames.ts';
 import { createDeviceService } from './service.ts';
 import type { DeviceView } from './views.ts';
 
@@ -94,6 +96,21 @@ test('rules that are there at the start are taken once', async () => {
     expect(await registry.metrics()).toContain('berth_device_source_degraded{source="rules"} 0');
   });
   expect(told).not.toHaveBeenCalledWith(expect.objectContaining({ event: 'device.rules' }), expect.anything());
+});
+
+const listenAndDie = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+
+test('sockets of a killed agent are removed from both of the kubelet’s folders', async () => {
+  const left = ['device-plugins', 'plugins_registry'].map((name) =>
+    join(folder, 'kubelet', name, nextSocket('a.b/old')),
+  );
+  for (const path of left) {
+    await mkdir(dirname(path), { recursive: true });
+    spawnSync(process.execPath, ['-e', listenAndDie, path]);
+    expect((await lstat(path)).isSocket()).toBe(true);
+  }
+  await start();
+  for (const path of left) await expect(access(path)).rejects.toThrow('ENOENT');
 });
 
 test('a machine without sysfs is told of by the keys to look at', async () => {

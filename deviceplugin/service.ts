@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 import { BerthError, messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
+import { pluginRegistryDirectory } from '../kubelet/pluginregistration.ts';
 import { devicePluginDirectory } from '../kubelet/registration.ts';
 import type { ResourceRule } from './config/resource.ts';
 import type { DevicesConfig } from './config/section.ts';
@@ -112,7 +113,9 @@ async function startEngine(
     );
   }
   metrics.sourceDegraded('uevents', source.degraded !== undefined);
-  await removeStaleSockets(join(kubeletRoot, devicePluginDirectory), log);
+  // In both, for the agent before may have had the other way: the plugin watcher goes on dialling what lies there.
+  for (const directory of [devicePluginDirectory, pluginRegistryDirectory])
+    await removeStaleSockets(join(kubeletRoot, directory), log);
   const engine = new DeviceEngine({
     ...{ config, kubeletRoot, memoryFile, memory, rules, readsCdi, log, metrics },
     inventory: source.inventory,
