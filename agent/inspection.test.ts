@@ -21,8 +21,15 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const views = {
+  pools: () => [{ range: '10.1.0.0/24' }],
+  devices: () => {
+    throw new Error('such a device was never seen');
+  },
+};
+
 async function serve(): Promise<Inspection> {
-  const inspection = new Inspection(path, { pools: () => [{ range: '10.1.0.0/24' }] }, log);
+  const inspection = new Inspection(path, views, log);
   running.push(inspection);
   inspection.start();
   await vi.waitUntil(async () => (await stat(path).catch(() => undefined))?.isSocket());
@@ -47,6 +54,13 @@ test('serves views to root only, and takes its socket away', async () => {
   expect(await ask('/v1/pools')).toEqual([200, { items: [{ range: '10.1.0.0/24' }] }]);
   await inspection.stop();
   expect(await readdir(join(folder, 'run'))).toEqual([]);
+});
+
+test('a view that fails is an answer, and the agent goes on', async () => {
+  await serve();
+  const error = 'the agent could not make the view devices: such a device was never seen';
+  expect(await ask('/v1/devices')).toEqual([500, { error }]);
+  expect((await ask('/v1/pools'))[0]).toBe(200);
 });
 
 test.each([

@@ -26,7 +26,7 @@ export class Inspection {
     this.#path = path;
     this.#log = log;
     this.#server = createServer((request, response) => {
-      answer(request, response, views);
+      answer(request, response, views, log);
     });
     this.#server.requestTimeout = 5_000;
     this.#server.headersTimeout = 5_000;
@@ -77,7 +77,7 @@ export class Inspection {
   }
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, views: Views): void {
+function answer(request: IncomingMessage, response: ServerResponse, views: Views, log: Logger): void {
   const send = (status: number, body: object): void => {
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(`${JSON.stringify(body)}\n`);
@@ -87,5 +87,13 @@ function answer(request: IncomingMessage, response: ServerResponse, views: Views
   const view = Object.hasOwn(views, name) ? views[name] : undefined;
   if (request.method !== 'GET') send(405, { error: 'only GET is answered here' });
   else if (view === undefined) send(404, { error: `this agent has no ${name}: the section for it is not configured` });
-  else send(200, { items: view(url?.searchParams.get('of') ?? '') });
+  else
+    try {
+      send(200, { items: view(url?.searchParams.get('of') ?? '') });
+    } catch (error) {
+      // Whoever looks must not end what he looks at.
+      log.error({ event: 'inspection.failed', view: name, error: messageOf(error) }, 'a view could not be made');
+      if (response.headersSent) response.destroy();
+      else send(500, { error: `the agent could not make the view ${name}: ${messageOf(error)}` });
+    }
 }
