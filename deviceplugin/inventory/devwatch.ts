@@ -38,7 +38,8 @@ export function watchNames(
       const stats = unlessGone(() => statSync(path, { bigint: true, throwIfNoEntry: false }));
       const now = stats === undefined ? 'none' : `${stats.dev}:${stats.ino}:${stats.mtimeNs}`;
       if (now === seen) return;
-      const isFresh = stats !== undefined && Date.now() - Number(stats.mtimeMs) < freshMs;
+      // A clock that was set back makes a time in the future, which is no fresh one.
+      const isFresh = stats !== undefined && Math.abs(Date.now() - Number(stats.mtimeMs)) < freshMs;
       seen = isFresh ? undefined : now;
       onChange();
     };
