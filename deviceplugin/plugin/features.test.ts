@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createLogger } from '../../kit/log.ts';
 import type { ResourceState, Snapshot } from '../units/unit.ts';
 import { state, unit } from './fake/state.ts';
@@ -34,20 +34,24 @@ test('the file stays below what Node Feature Discovery reads', () => {
   expect(Buffer.byteLength(featuresText(of(...many)))).toBeLessThanOrEqual(64 * 1024);
 });
 
-test('the file is written when it changed, and gone after the stop', async () => {
+test('the file is written when it changed, renewed before it expires, and there for the next agent', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'], now: Date.UTC(2030, 0, 1) });
   const root = await mkdtemp(join(tmpdir(), 'berth-nfd-'));
   const file = createFeaturesFile(join(root, 'features.d'), createLogger('error', { write: () => undefined }));
   const snapshot = of(state({}, [unit('a', [])]));
   await file.update(snapshot);
   const path = join(root, 'features.d/berth-devices');
-  expect(await readFile(path, 'utf8')).toBe(featuresText(snapshot));
+  expect(await readFile(path, 'utf8')).toBe(`# +expiry-time=2030-01-01T01:00:00Z\n${featuresText(snapshot)}`);
   const { ino } = await stat(path);
   await file.update(of(state({}, [unit('b', [])])));
   expect((await stat(path)).ino).toBe(ino);
+  await rm(path);
+  vi.advanceTimersByTime(10 * 60_000);
   await file.stop();
-  await file.update(snapshot);
-  expect(await readdir(join(root, 'features.d'))).toEqual([]);
+  await file.update(of());
+  expect(await readFile(path, 'utf8')).toBe(`# +expiry-time=2030-01-01T01:10:00Z\n${featuresText(snapshot)}`);
   await rm(root, { recursive: true });
+  vi.useRealTimers();
 });
 
 test('a folder that cannot be written to is no failure of the agent', async () => {

@@ -1,6 +1,6 @@
 /** Labels of the Node by Node Feature Discovery: what resources there are, never which devices or whose serial numbers. */
 import { createHash } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../kit/durablefile.ts';
 import { messageOf } from '../../kit/errors.ts';
@@ -41,23 +41,28 @@ function key(resource: string, suffix: string): string {
 export interface FeaturesFile {
   /** Writes the file where it changed. Never throws. */
   update(snapshot: Snapshot): Promise<void>;
-  /** Removes the file: labels of a node without the agent would lie. Never throws. */
+  /** Writes no more. The file stays, for the next agent is there before it expires. Never throws. */
   stop(): Promise<void>;
 }
+
+/** After this long without an agent the labels go: Node Feature Discovery reads the file again every minute. */
+const lifetimeMs = 60 * 60_000;
+const renewMs = 10 * 60_000;
 
 /** Keeps our file in the folder `features.d`. */
 export function createFeaturesFile(directory: string, log: Logger): FeaturesFile {
   const path = join(directory, fileName);
-  let wanted = '';
+  let wanted: string | undefined;
   let written: string | undefined;
   let told = '';
   let stopped = false;
   const sync = coalesce(async () => {
-    if (wanted === written || stopped) return;
+    if (wanted === undefined || wanted === written || stopped) return;
     const text = wanted;
+    const expires = new Date(Date.now() + lifetimeMs).toISOString().replace(/\.\d+/, '');
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-      await writeFileAtomic(path, text, { mode: 0o644, sync: false });
+      await writeFileAtomic(path, `# +expiry-time=${expires}\n${text}`, { mode: 0o644, sync: false });
       written = text;
       told = '';
     } catch (thrown) {
@@ -67,6 +72,11 @@ export function createFeaturesFile(directory: string, log: Logger): FeaturesFile
       told = reason;
     }
   });
+  const renewal = setInterval(() => {
+    // Also what could not be written, and what somebody removed.
+    written = undefined;
+    void sync();
+  }, renewMs).unref();
   return {
     update: (snapshot) => {
       wanted = featuresText(snapshot);
@@ -74,8 +84,8 @@ export function createFeaturesFile(directory: string, log: Logger): FeaturesFile
     },
     stop: async () => {
       stopped = true;
+      clearInterval(renewal);
       await sync();
-      await rm(path, { force: true }).catch(() => undefined);
     },
   };
 }
