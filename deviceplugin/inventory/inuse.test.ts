@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import { inventoryOf } from '../fake/inventoryof.ts';
+import { recorded } from '../fake/recorded.ts';
+import type { RecordedDevice } from '../fake/recordeddevice.ts';
 import type { SysDevice } from './inventory.ts';
 import { parseSwaps, usesOf } from './inuse.ts';
 import type { UseEvidence } from './inuse.ts';
@@ -84,6 +87,47 @@ test.each<[string, Partial<UseEvidence>, Record<string, string>]>([
   ],
 ])('%s', (_what, evidence, uses) => {
   expect(Object.fromEntries(usesOf(devices, { ...idle, ...evidence }))).toEqual(uses);
+});
+
+test('a disk in use is so by its other nodes, too: NVMe controllers and namespaces, SCSI units, the USB stick', () => {
+  const device = (devpath: string, subsystem: string, number?: string, devtype?: string): RecordedDevice => ({
+    devpath,
+    subsystem: `bus/${subsystem}`,
+    ...(devtype === undefined ? {} : { uevent: { DEVTYPE: devtype } }),
+    ...(number === undefined
+      ? {}
+      : {
+          node: {
+            kind: number[0] as 'b' | 'c',
+            major: Number(number.slice(1).split(':')[0]),
+            minor: Number(number.split(':')[1]),
+            name: devpath.split('/').at(-1)!,
+          },
+        }),
+  });
+  const stick = '/devices/usb1/1-2';
+  const machine = inventoryOf([
+    ...recorded.nvme(),
+    device('/devices/pci0000:00/0000:00:1d.0/0000:04:00.0/nvme/nvme0/ng0n1', 'nvme-generic', 'c243:0'),
+    device(stick, 'usb', 'c189:1', 'usb_device'),
+    ...['0', '1'].flatMap((unit) => [
+      device(`${stick}/host0/0:0:0:${unit}`, 'scsi'),
+      device(`${stick}/host0/0:0:0:${unit}/block/sd${unit}`, 'block', `b8:${unit}`),
+      device(`${stick}/host0/0:0:0:${unit}/scsi_generic/sg${unit}`, 'scsi_generic', `c21:${unit}`),
+    ]),
+  ]);
+  const mounts = [
+    { device: '259:2', mountPoint: '/', source: '/dev/root' },
+    { device: '8:0', mountPoint: '/boot', source: '/dev/sd0' },
+  ];
+  const uses = usesOf(machine.devices, { ...idle, mounts });
+  const root = 'leads to /dev/nvme0n1: holds /dev/nvme0n1p2, which is mounted at /';
+  expect(Object.fromEntries([...uses].filter(([number]) => number.startsWith('c')))).toEqual({
+    'c242:0': root,
+    'c243:0': root,
+    'c189:1': 'leads to /dev/sd0: mounted at /boot',
+    'c21:0': 'leads to /dev/sd0: mounted at /boot',
+  });
 });
 
 test('of the table of swaps only paths are taken, unescaped', () => {

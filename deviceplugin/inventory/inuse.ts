@@ -1,9 +1,10 @@
-/** Block devices that the node itself uses. Giving one to a pod would destroy what is on it. */
+/** Disks that the node itself uses. Giving one to a pod would destroy what is on it. */
 import { readFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseMountInfo } from '../../linux/mountinfo.ts';
 import type { MountEntry } from '../../linux/mountinfo.ts';
+import { lineage } from './inventory.ts';
 import type { DeviceNumber, DevNode, SysDevice } from './inventory.ts';
 import { leadsTo } from './paths.ts';
 import { throwExhaustion, unlessGone } from './patience.ts';
@@ -22,7 +23,7 @@ export interface UseEvidence {
   readonly numberAt: (path: string) => DeviceNumber | undefined;
 }
 
-/** By number, what each is used for; also those that have a used partition. */
+/** By number, what each is used for; also those that have a used partition, and other nodes of the same disks. */
 export function usesOf(devices: ReadonlyMap<string, SysDevice>, evidence: UseEvidence): Map<DeviceNumber, string> {
   const uses = new Map<DeviceNumber, string>();
   const note = (number: DeviceNumber | undefined, use: string): void => {
@@ -45,7 +46,36 @@ export function usesOf(devices: ReadonlyMap<string, SysDevice>, evidence: UseEvi
     const whole = parent === undefined ? undefined : devices.get(parent);
     if (use !== undefined && whole?.subsystem === 'block') note(whole.number, `holds /dev/${name}, which is ${use}`);
   }
+  noteOtherWays(devices, uses, note);
   return uses;
+}
+
+/** What has a disk: the SCSI unit, which has it as `sg0` and in /dev/bsg, too, or the NVMe controller with its `nvme0` and `ng0n1`. */
+const hosts = new Set(['scsi', 'nvme', 'nvme-subsystem']);
+
+/** A disk can be overwritten by its other nodes as well: what is in use is not only its block device. */
+function noteOtherWays(
+  devices: ReadonlyMap<string, SysDevice>,
+  uses: ReadonlyMap<DeviceNumber, string>,
+  note: (number: DeviceNumber | undefined, use: string) => void,
+): void {
+  const used = new Map<string, string>();
+  for (const { devpath, name, number, subsystem } of devices.values()) {
+    const use = number === undefined ? undefined : uses.get(number);
+    if (use === undefined || subsystem !== 'block') continue;
+    const line = lineage({ devices }, devpath);
+    const sentence = `leads to /dev/${name}: ${use}`;
+    note(line.find(({ devtype }) => devtype === 'usb_device')?.number, sentence);
+    const host = line.find((device) => hosts.has(device.subsystem));
+    if (host !== undefined && !used.has(host.devpath)) used.set(host.devpath, sentence);
+  }
+  if (used.size === 0) return;
+  for (const { devpath, number, subsystem } of devices.values()) {
+    if (number === undefined || subsystem === 'block') continue;
+    const host = lineage({ devices }, devpath).find((device) => hosts.has(device.subsystem));
+    const use = host && used.get(host.devpath);
+    if (use !== undefined) note(number, use);
+  }
 }
 
 /** Reads what the block devices among these are used for. Numbers that no device has (of `/proc`, say) are left out. */

@@ -216,7 +216,7 @@ test.each(['/dev/missing/*', '/dev/file/*', '/dev/loop/*'])(
   },
 );
 
-test('block devices that the node uses are named with their use, and the whole disk with them', async () => {
+test('disks that the node uses are named with their use, with the whole disk and its controller', async () => {
   const machine = await machineOf(recorded.nvme());
   const { roots } = machine;
   await machine.mount({ '259:2': '/' });
@@ -224,6 +224,7 @@ test('block devices that the node uses are named with their use, and the whole d
     new Map([
       ['b259:2', 'mounted at /'],
       ['b259:0', 'holds /dev/nvme0n1p2, which is mounted at /'],
+      ['c242:0', 'leads to /dev/nvme0n1: holds /dev/nvme0n1p2, which is mounted at /'],
     ]),
   );
   await machine.mount({});
