@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { matchesPath, parseGlob } from './pathglob.ts';
 import { devicesSection } from './section.ts';
 
 const fuse = { name: 'berth.dev/fuse', paths: ['/dev/fuse'] };
@@ -29,10 +30,20 @@ test('a resource needs a name and its devices; the rest has defaults', () => {
   });
 });
 
-test('the memory, the consoles and the TPM of the node are denied where nothing else is said', () => {
-  expect(devicesSection.parse({ resources: [fuse] }).deny).toEqual(
-    expect.arrayContaining(['/dev/mem', '/dev/console', '/dev/tty[0-9]*', '/dev/tpm*']),
-  );
+test.each([
+  'mem',
+  'cpu/0/msr',
+  'console',
+  'tty1',
+  'tpmrm0',
+  'watchdog',
+  'watchdog0',
+  'mapper/control',
+  'uinput',
+  'ipmi0',
+])('where nothing else is said /dev/%s of the node is denied', (name) => {
+  const globs = devicesSection.parse({ resources: [fuse] }).deny.map(parseGlob);
+  expect(globs.some((glob) => typeof glob !== 'string' && matchesPath(glob, `/dev/${name}`))).toBe(true);
 });
 
 test('with a folder of rules the section needs none of its own', () => {

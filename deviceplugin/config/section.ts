@@ -8,22 +8,38 @@ import { absolutePath, pathGlob } from './text.ts';
 /** Most units times replicas of one resource: their list stays well below the 4 MiB the kubelet takes. */
 export const maxDevicesPerResource = 20_000;
 
-/** What is never offered unless a rule names it by its exact path: the memory of the node, its consoles, its TPM. */
+/**
+ * What is never offered unless a rule names it by its exact path: what is the node itself (memory, processors, firmware, keys,
+ * consoles, the watchdog that resets it) and what makes or takes apart devices of others.
+ */
 const defaultDeny = [
   '/dev/mem',
   '/dev/kmem',
   '/dev/port',
+  '/dev/cpu/*/*',
+  '/dev/snapshot',
+  '/dev/userfaultfd',
   '/dev/kmsg',
   '/dev/console',
   '/dev/tty',
   '/dev/tty[0-9]*',
   '/dev/ptmx',
   '/dev/vcs*',
+  '/dev/hvc*',
+  '/dev/uinput',
+  '/dev/uhid',
   '/dev/tpm*',
+  '/dev/ipmi*',
+  '/dev/mei*',
+  '/dev/mtd*',
   '/dev/autofs',
   '/dev/btrfs-control',
   '/dev/loop-control',
+  '/dev/mapper/control',
+  '/dev/nvme-fabrics',
+  '/dev/cuse',
   '/dev/nvram',
+  '/dev/watchdog*',
   '/dev/initctl',
 ];
 
@@ -71,7 +87,7 @@ export const devicesSection = z
       .max(256)
       .default(defaultDeny)
       .describe(
-        'Nodes that no pattern and no selector finds: a rule must name them by their exact path. So it is with block devices that the node uses.',
+        'Nodes that no pattern and no selector finds: a rule must name them by their exact path. So it is with disks that the node uses, by whichever of their nodes.',
       ),
     mountRoots: z
       .array(absolutePath)
