@@ -66,7 +66,11 @@ const container = z.strictObject({
     .record(
       z
         .string()
-        .regex(/^([a-z0-9.-]{1,253}\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be an annotation key'),
+        .regex(/^([a-z0-9.-]{1,253}\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be an annotation key')
+        .refine(
+          (key) => !key.startsWith('cdi.k8s.io/'),
+          'must not begin with cdi.k8s.io/, by which the runtime would give the container devices of others',
+        ),
       template,
     )
     .default({})

@@ -93,6 +93,11 @@ test.each<[string, object, string]>([
   ['no name of a variable', { container: { env: { 'A B': 'x' } } }, 'container.env.A B'],
   ['an annotation that is none', { container: { annotations: { 'a b': 'x' } } }, 'container.annotations.a b'],
   [
+    'an annotation that names devices of others',
+    { container: { annotations: { 'cdi.k8s.io/x': 'vendor.com/gpu=all' } } },
+    'container.annotations.cdi.k8s.io/x',
+  ],
+  [
     'a mount that is not allowed',
     { container: { mounts: [{ hostPath: '/etc', containerPath: '/etc' }] } },
     'container.mounts.0.hostPath',
