@@ -1,11 +1,11 @@
 /** Paths below /dev: what they lead to, and which there are besides the kernel's own names. */
 import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, messageOf } from '../../kit/errors.ts';
 import { matchesSegment } from '../config/pathglob.ts';
 import type { PathGlob } from '../config/pathglob.ts';
 import type { DeviceNumber, Misfit } from './inventory.ts';
+import { numberOfNode } from './nodenumber.ts';
 import { pauses, unlessGone } from './patience.ts';
 
 /** Folders of lasting links. They are looked through for where there is no udev database. */
@@ -72,7 +72,7 @@ export function leadsTo(
     // A link below /dev must not carry a node from elsewhere, say an image's, into a pod.
     const target = realpathSync.native(join(root, name));
     if (!target.startsWith(`${root}/`)) return { reason: `leads out of /dev, to ${target}` };
-    const number = numberOf(statSync(target, { bigint: true }));
+    const number = numberOfNode(statSync(target, { bigint: true }));
     return number === undefined ? { reason: 'is no device node' } : { number };
   } catch (thrown) {
     return ['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown) ?? '') ? undefined : { reason: messageOf(thrown) };
@@ -82,18 +82,5 @@ export function leadsTo(
 /** Whether a node of this number is at a name, and no link. */
 export function isNode(root: string, name: string, number: DeviceNumber): boolean {
   const stats = unlessGone(() => lstatSync(join(root, name), { bigint: true, throwIfNoEntry: false }));
-  return stats !== undefined && numberOf(stats) === number;
-}
-
-function numberOf(stats: BigIntStats): DeviceNumber | undefined {
-  if (stats.isCharacterDevice()) return `c${majorAndMinor(stats.rdev)}`;
-  if (stats.isBlockDevice()) return `b${majorAndMinor(stats.rdev)}`;
-  return undefined;
-}
-
-/** `major:minor` of a dev_t, in glibc's layout: each half is split around the other's old 8 bits. */
-function majorAndMinor(rdev: bigint): string {
-  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn);
-  const minor = (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn);
-  return `${major}:${minor & 0xffffffffn}`;
+  return stats !== undefined && numberOfNode(stats) === number;
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Latest } from '../../kit/latest.ts';
 import { createLogger } from '../../kit/log.ts';
 import type { Snapshot } from '../units/unit.ts';
-import { createCdiFiles, removeCdiFiles } from './cdifiles.ts';
+import { createCdiFiles } from './cdifiles.ts';
 import type { CdiFiles } from './cdifiles.ts';
 import { state, unit } from './fake/state.ts';
 import type { Holders } from './holders.ts';
@@ -120,10 +120,6 @@ test('files of others stay, whatever they are called; half-written ones of a kil
   await writeFile(join(directory, '.tmp-berth-x.json-0123'), '');
   await files.update(new Map());
   expect((await readdir(directory)).sort()).toEqual(others.sort());
-  await files.update(snapshot('u1'));
-  expect(await removeCdiFiles(directory)).toEqual([path()]);
-  expect((await readdir(directory)).sort()).toEqual(others.sort());
-  await expect(removeCdiFiles(join(root, 'none'))).resolves.toEqual([]);
 });
 
 test('a full folder is told once and tried again; meanwhile its units cannot be named', async () => {

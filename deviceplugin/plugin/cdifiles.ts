@@ -7,7 +7,7 @@ import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { coalesce } from '../../kit/coalesce.ts';
 import { temporaryPrefix, writeFileAtomic } from '../../kit/durablefile.ts';
-import { errnoOf, messageOf } from '../../kit/errors.ts';
+import { messageOf } from '../../kit/errors.ts';
 import { Latest } from '../../kit/latest.ts';
 import type { Logger } from '../../kit/log.ts';
 import { readRegularFile } from '../../kit/regularfile.ts';
@@ -157,22 +157,6 @@ export function createCdiFiles(options: CdiFilesOptions): CdiFiles {
       clearTimeout(retry);
     },
   };
-}
-
-/** Removes every CDI file of ours, for an uninstall. Throws what reading or removing says. */
-export async function removeCdiFiles(directory: string): Promise<readonly string[]> {
-  const removed: string[] = [];
-  const names = await readdir(directory).catch((thrown: unknown) => {
-    if (errnoOf(thrown) === 'ENOENT') return [];
-    throw thrown;
-  });
-  for (const name of names) {
-    const path = join(directory, name);
-    if ((await kindOfOurs(path, name)) === undefined) continue;
-    await rm(path, { force: true });
-    removed.push(path);
-  }
-  return removed;
 }
 
 /** The resource of a file that the agent wrote; undefined for everything else, whatever its name. */

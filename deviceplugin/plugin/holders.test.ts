@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { PodResources__Output } from '../../protos/types/v1/PodResources.ts';
 import { state, unit } from './fake/state.ts';
-import { conflictsOf, holdersOf, holdersOfUnit, sameHolders, unitsInUse } from './holders.ts';
+import { conflictsOf, holdersOf, sameHolders, unitsInUse } from './holders.ts';
 
 type Devices = Readonly<Record<string, readonly string[]>>;
 function pod(name: string, containers: Readonly<Record<string, Devices>>): PodResources__Output {
@@ -33,8 +33,6 @@ test('holders are found by device, and by unit', () => {
     pod('q', { d: { [serial]: ['a::1'] } }),
   ]);
   expect(holders.get(serial)?.get('b::1')).toEqual([{ namespace: 'default', pod: 'p', container: 'c' }]);
-  expect(holdersOfUnit(holders, serial, 'a').map((holder) => holder.pod)).toEqual(['p', 'q']);
-  expect(holdersOfUnit(undefined, serial, 'a')).toEqual([]);
   expect(unitsInUse(holders, snapshot)).toEqual(new Map([[serial, 2]]));
 });
 

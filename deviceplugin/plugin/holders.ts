@@ -32,13 +32,6 @@ export function holdersOf(pods: readonly PodResources__Output[]): Holders {
   return all;
 }
 
-/** Who holds a unit of a resource, all replicas together. */
-export function holdersOfUnit(holders: Holders | undefined, resource: string, unit: string): readonly Holder[] {
-  const devices = holders?.get(resource);
-  if (devices === undefined) return [];
-  return [...devices].flatMap(([id, each]) => (unitIdOf(id) === unit ? each : []));
-}
-
 /** Whether two answers say the same. */
 export function sameHolders(one: Holders | undefined, other: Holders | undefined): boolean {
   const flat = (holders: Holders | undefined): string =>

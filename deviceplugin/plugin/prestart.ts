@@ -10,7 +10,7 @@ import type { DevNode } from '../inventory/inventory.ts';
 import type { ResourceState, Unit } from '../units/unit.ts';
 import { unitIdOf } from './deviceid.ts';
 import { isPluggable, mayUseCdi } from './injection.ts';
-import { numberOfNode } from './nodenumber.ts';
+import { numberOfNode } from '../inventory/nodenumber.ts';
 
 /** The kubelet waits 30 s for the whole call. */
 const timeoutMs = 10_000;
