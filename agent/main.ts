@@ -41,7 +41,8 @@ program
   .option('--socket <path>', 'where the agent listens (its agent.socket)', defaultSocket)
   .action(async (kind: Kind, { output, socket }: { output: Output; socket: string }) => {
     const { get } = await import('./commands/get.ts');
-    process.exitCode = await get(kind, output, socket);
+    // At once: programs that were asked about the machine and hang would hold the end up.
+    process.exit(await get(kind, output, socket));
   });
 
 program

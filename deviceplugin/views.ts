@@ -34,7 +34,7 @@ export function deviceViews(
       id: unit.id,
       nodes: [...unit.members.map(({ node }) => node.path), ...unit.companions.map(({ path }) => path)],
       health: unit.unhealthy === undefined ? ('Healthy' as const) : ('Unhealthy' as const),
-      reason: unit.unhealthy === undefined ? '' : `it ${unit.unhealthy}`,
+      reason: unit.unhealthy === undefined ? '' : harmless(`it ${unit.unhealthy}`, 512),
       numaNode: unit.numaNode ?? null,
       replicas: rule.sharing.replicas,
       holders: holdersOf(rule.name, unit.id),
@@ -101,6 +101,6 @@ function modelOf(device: SysDevice | undefined, vendor: string, product: string)
 }
 
 /** What a device says of itself, for a terminal: no control characters, and not too long. */
-function harmless(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);
+function harmless(text: string, most = 64): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, most);
 }

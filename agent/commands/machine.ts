@@ -1,10 +1,10 @@
 /** What kind of machine this is, for a person: the lines above `berth get inventory`. */
 
-/** Longest time to find out: the library behind it starts programs, some of which ask slow hardware. */
-const limitMs = 5_000;
+/** Milliseconds to find out: the library behind it starts programs, some of which ask slow hardware. */
+const usualLimit = 5_000;
 
 /** A few lines such as `MACHINE: …`; without those that could not be found out. Never throws. */
-export async function describeMachine(): Promise<readonly string[]> {
+export async function describeMachine(limitMs = usualLimit): Promise<readonly string[]> {
   // Loaded only here: it is large, and the agent itself finds devices without it.
   const { default: library } = await import('systeminformation');
   const limit = new Promise<undefined>((resolve) => setTimeout(resolve, limitMs, undefined).unref());
