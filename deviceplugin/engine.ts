@@ -8,6 +8,7 @@ import type { Logger } from '../kit/log.ts';
 import { Catalogue, subjectsOf } from './catalogue.ts';
 import { followCdiSupport } from './cdisupport.ts';
 import { reportChanges } from './changes.ts';
+import { watchDrift } from './drift.ts';
 import type { DevicesConfig } from './config/section.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import { probe } from './health/probe.ts';
@@ -144,7 +145,8 @@ export class DeviceEngine {
 
   start(): void {
     this.look();
-    const { readsCdi } = this.#parts;
+    const { readsCdi, kubeletRoot, metrics } = this.#parts;
+    void watchDrift({ rootDir: kubeletRoot, snapshot: () => this.snapshot, metrics, signal: this.#end.signal });
     if (readsCdi === undefined) return;
     const told = (reads: boolean): void => {
       this.#readsCdi = reads;

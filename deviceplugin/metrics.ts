@@ -16,6 +16,8 @@ export interface DeviceMetrics {
   forget(resource: string): void;
   /** Units of a resource that pods hold. */
   inUse(counts: ReadonlyMap<string, number>): void;
+  /** Devices that the kubelet can give away, less those that are offered and healthy. */
+  drift(resource: string, difference: number): void;
   session(resource: string, state: SessionState): void;
   registered(resource: string, result: Result): void;
   /** A list went to the kubelet. */
@@ -72,6 +74,11 @@ export function createDeviceMetrics(registry: Registry): DeviceMetrics {
 
   const devices = gauge('devices', 'Advertised devices, replicas counted each.', ['resource', 'health']);
   const inUse = gauge('units_in_use', 'Units that pods hold, by the pod resources of the kubelet.', ['resource']);
+  const drift = gauge(
+    'drift',
+    'Devices that the kubelet can give away, less those that are offered and healthy; not 0 for minutes: it has not heard.',
+    ['resource'],
+  );
   const session = gauge(
     'kubelet_session_state',
     '1 for the state in which the resource is with the kubelet, 0 for the others; "streaming" is the good one.',
@@ -107,6 +114,7 @@ export function createDeviceMetrics(registry: Registry): DeviceMetrics {
   const byResource: readonly (Gauge | Counter)[] = [
     devices,
     inUse,
+    drift,
     session,
     registrations,
     lists,
@@ -135,6 +143,9 @@ export function createDeviceMetrics(registry: Registry): DeviceMetrics {
     },
     inUse: (counts) => {
       for (const [resource, count] of counts) inUse.set({ resource }, count);
+    },
+    drift: (resource, difference) => {
+      drift.set({ resource }, difference);
     },
     session: (resource, current) => {
       for (const state of sessionStates) session.set({ resource, state }, state === current ? 1 : 0);
