@@ -16,6 +16,7 @@ import { DeviceEngine } from './engine.ts';
 import { followInventory } from './inventory/follow.ts';
 import type { FollowedInventory } from './inventory/follow.ts';
 import { openUevents } from '../linux/uevents.ts';
+import type { UeventOptions } from '../linux/uevents.ts';
 import { createDeviceMetrics } from './metrics.ts';
 import type { DeviceMetrics } from './metrics.ts';
 import { removeStaleSockets } from './plugin/socketnames.ts';
@@ -35,6 +36,8 @@ export interface DeviceServiceOptions {
   readonly registry: Registry;
   /** Whether the container runtime reads CDI files; asked until it answers. Without it nobody knows, and `auto` does without. */
   readonly readsCdi?: (signal: AbortSignal) => Promise<boolean>;
+  /** Opens the kernel's events; tests of recorded machines raise their own. Default `openUevents`. */
+  readonly openEvents?: (options: UeventOptions) => void;
 }
 
 /** The service behind the `devices` section. Starting needs /dev and sysfs only; the kubelet may come, go and come again. */
@@ -67,7 +70,7 @@ export function createDeviceService(config: DevicesConfig, options: DeviceServic
 /** Reads everything once, begins to offer it, and follows what changes until `signal`. */
 async function startEngine(
   config: DevicesConfig,
-  { kubeletRoot, stateDir, log, readsCdi }: DeviceServiceOptions,
+  { kubeletRoot, stateDir, log, readsCdi, openEvents = openUevents }: DeviceServiceOptions,
   metrics: DeviceMetrics,
   signal: AbortSignal,
 ): Promise<DeviceEngine> {
@@ -94,7 +97,7 @@ async function startEngine(
         begun.engine?.setInventory(inventory, cause === 'event' ? since : undefined);
       },
       openEvents: ({ onEvent, ...events }) => {
-        openUevents({
+        openEvents({
           ...events,
           onEvent: (event) => {
             metrics.hotplug(event.action, event.subsystem);
