@@ -39,7 +39,11 @@ export class UdevWaits {
     if (delay === undefined) return;
     const timer = setTimeout(() => {
       this.#timers.delete(devpath);
-      const entry = readUdevEntry(this.#udevRoot, reading.udevFile);
+      const entry = this.#entryOf(reading);
+      if (entry === 'unreadable') {
+        this.#onReady(devpath);
+        return;
+      }
       const whole = entry?.initialized === true;
       if (whole && !(sameTexts(entry.properties, udev) && entry.links.join('\n') === reading.links.join('\n')))
         this.#onReady(devpath);
@@ -47,5 +51,14 @@ export class UdevWaits {
     }, delay);
     timer.unref();
     this.#timers.set(devpath, timer);
+  }
+
+  /** Without descriptors nothing can be read; who reads the device as a whole tells of that and tries again. */
+  #entryOf({ udevFile }: DeviceReading): ReturnType<typeof readUdevEntry> | 'unreadable' {
+    try {
+      return readUdevEntry(this.#udevRoot, udevFile);
+    } catch {
+      return 'unreadable';
+    }
   }
 }
