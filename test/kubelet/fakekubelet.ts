@@ -41,6 +41,8 @@ export interface KnownResource {
   readonly endpoint: string;
   readonly options: DevicePluginOptions__Output;
   readonly health: Readonly<Record<string, string>>;
+  /** NUMA nodes by device ID, of devices that have any. */
+  readonly numa: Readonly<Record<string, readonly number[]>>;
   readonly lists: number;
 }
 
@@ -189,7 +191,7 @@ export class FakeKubelet {
     try {
       const options = await plugin.GetDevicePluginOptions({});
       this.#clients.set(client.key, client);
-      this.resources.set(resource, { endpoint, options, health: {}, lists: 0 });
+      this.resources.set(resource, { endpoint, options, health: {}, numa: {}, lists: 0 });
     } catch (thrown) {
       plugin.close();
       throw thrown;
@@ -216,7 +218,12 @@ export class FakeKubelet {
       const known = this.resources.get(resource);
       if (known === undefined) return;
       const health = Object.fromEntries(devices.map(({ ID, health: state }) => [ID, state]));
-      this.resources.set(resource, { ...known, health, lists: known.lists + 1 });
+      const numa = Object.fromEntries(
+        devices.flatMap(({ ID, topology }) =>
+          topology === null ? [] : [[ID, topology.nodes.map((node) => Number(node.ID))]],
+        ),
+      );
+      this.resources.set(resource, { ...known, health, numa, lists: known.lists + 1 });
       if (stream === client.streams[1]) client.streams[0]?.cancel();
       this.#changed();
     });
