@@ -7,15 +7,12 @@ import { networkSchema } from '../../cni/config.ts';
 import { createNetworkService } from '../../cni/service.ts';
 import { storageSchema } from '../../csi/config.ts';
 import { createStorageService } from '../../csi/service.ts';
-import { devicesSection } from '../../deviceplugin/config/section.ts';
-import { createDeviceService } from '../../deviceplugin/service.ts';
 import { BerthError } from '../../kit/errors.ts';
 import { createLogger } from '../../kit/log.ts';
 import type { Service } from '../../kit/service.ts';
 
 export type Subject =
   | { readonly network: unknown; readonly shimPath: string }
-  | { readonly devices: unknown; readonly kubeletRoot: string; readonly stateDir: string }
   | { readonly storage: unknown; readonly kubeletRoot: string };
 
 const registry = new Registry();
@@ -29,10 +26,6 @@ function serviceOf(subject: Subject): Service {
     return createNetworkService(networkSchema.parse(subject.network), { podCIDR, log, registry, shimPath });
   }
   const { kubeletRoot } = subject;
-  if ('devices' in subject) {
-    const { stateDir } = subject;
-    return createDeviceService(devicesSection.parse(subject.devices), { kubeletRoot, stateDir, log, registry });
-  }
   return createStorageService(storageSchema.parse(subject.storage), { nodeName: 'bench', kubeletRoot, log, registry });
 }
 
