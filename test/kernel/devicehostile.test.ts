@@ -115,7 +115,7 @@ test.each(resources)(
   },
 );
 
-test('files are named as always, and nothing of a serial number is in them', async () => {
+test('files are named as always, and every text in them is plain', async () => {
   const machine = await MachineUnderService.with(sticks(true));
   const featuresDir = join(folder, 'features');
   await machine.serve({ featuresDir, resources: resources.slice(1) });

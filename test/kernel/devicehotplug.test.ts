@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { check, libc } from '../../linux/libc.ts';
 import { LoopDevices } from './loopdevices.ts';
 import {
@@ -13,6 +13,7 @@ import {
   healthy,
   idsOf,
   kubelet,
+  lines,
   pathsGiven,
   registry,
   startKubelet,
@@ -79,6 +80,9 @@ test('a storm that overflows the kernel’s queue while devices come and go: wha
   closeSync(fd);
   loops.remove(0);
   loops.add(2);
+  await vi.waitFor(() => {
+    expect(lines.map(({ event }) => event)).toContain('device.events_lost');
+  });
   await kubelet.until(() => Object.values(healthOf(resource)).sort().join() === 'Healthy,Healthy,Unhealthy');
   const left = Object.entries(healthOf(resource)).filter(([, health]) => health === 'Healthy');
   expect(

@@ -50,7 +50,7 @@ test('a hundred restarts in a row, devices coming and going meanwhile: everythin
   expect(kubelet.mostRegistering).toBe(1);
 });
 
-test('one that wipes its directory, again and again: every resource is back', async () => {
+test('one that removes its directory and starts anew, again and again: every resource is back', async () => {
   const machine = await machineWithAll();
   await startKubelet();
   await machine.serve({ resources });

@@ -1,7 +1,7 @@
 /** The agent as a process of its own, with the section `devices` and nothing else: to be frozen, killed, and starved. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -13,7 +13,8 @@ export interface AgentProcess {
   readonly socket: string;
   /** Its metrics, as text; asked in its network namespace, whose loopback must be up. */
   metrics(): Promise<string>;
-  log(): string;
+  /** What it has logged itself; another agent may have before, in the same folder. */
+  readonly log: () => string;
   kill(signal: NodeJS.Signals): void;
   /** Ends it however it is, and waits until it has. */
   end(): Promise<void>;
@@ -34,6 +35,7 @@ export async function startAgent(folder: string, devices: object, by: readonly s
   };
   writeFileSync(file, JSON.stringify(config));
   const log = openSync(logFile, 'a');
+  const before = fstatSync(log).size;
   const command = [...by, process.execPath, main, 'run', '--config', file];
   const child = spawn(command[0] ?? process.execPath, command.slice(1), { stdio: ['ignore', log, log] });
   closeSync(log);
@@ -46,7 +48,7 @@ export async function startAgent(folder: string, devices: object, by: readonly s
       const enter = ['--target', `${child.pid}`, '--net', process.execPath, '--eval', ask];
       return (await promisify(execFile)('nsenter', enter)).stdout;
     },
-    log: () => readFileSync(logFile, 'utf8'),
+    log: () => readFileSync(logFile).toString('utf8', before),
     kill: (signal) => child.kill(signal),
     end: async () => {
       child.kill('SIGKILL');
