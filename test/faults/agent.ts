@@ -2,7 +2,8 @@
 import type { ClusterNode } from '../../cluster/node.ts';
 import { eventually } from '../cluster/scene.ts';
 
-async function agentPid(node: ClusterNode): Promise<string | undefined> {
+/** The pids of the agent of a node, one a line; undefined while none runs. */
+export async function agentPids(node: ClusterNode): Promise<string | undefined> {
   const { stdout } = await node.exec(['pgrep', '-f', 'berth.mjs run']);
   return stdout.trim() === '' ? undefined : stdout.trim();
 }
@@ -10,7 +11,7 @@ async function agentPid(node: ClusterNode): Promise<string | undefined> {
 /** Kills the agent, once one runs; the kubelet starts it again. Returns the pids of what was killed. */
 export async function killAgent(node: ClusterNode): Promise<string> {
   // The kubelet waits before it starts a container again that was killed a moment ago.
-  const pid = await eventually(`the agent of ${node.name} to run`, 120, () => agentPid(node));
+  const pid = await eventually(`the agent of ${node.name} to run`, 120, () => agentPids(node));
   await node.exec(['kill', '-9', ...pid.split('\n')]);
   return pid;
 }
@@ -18,7 +19,7 @@ export async function killAgent(node: ClusterNode): Promise<string> {
 /** Waits until an agent other than `killed` says that it is ready; asked for services, that these are. */
 export async function agentReady(node: ClusterNode, killed = '', services: readonly string[] = []): Promise<void> {
   await eventually(`the agent of ${node.name} to be ready`, 120, async () => {
-    const pid = await agentPid(node);
+    const pid = await agentPids(node);
     if (pid === undefined || pid === killed) return undefined;
     const get = ['timeout', '5', 'busybox', 'wget', '-q', '-O', '-'];
     const path = services.length === 0 ? 'readyz' : 'metrics';
