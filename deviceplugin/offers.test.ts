@@ -23,6 +23,7 @@ const heard: string[] = [];
 let gate: Promise<void> = Promise.resolve();
 const approach = (): Approach => ({
   directory,
+  sign: { directory, read: () => Promise.resolve(undefined) },
   missing: () => Promise.resolve(undefined),
   attempt: (resource) =>
     Promise.resolve({

@@ -12,10 +12,13 @@ import { devicePluginDirectory, kubeletSocket, registerDevicePlugin } from '../.
 import { identityOf } from '../../kubelet/socketidentity.ts';
 import { answers } from '../../protos/serve.ts';
 import type { ServiceHandlers } from '../../protos/serve.ts';
+import type { KubeletSign } from './nextattempt.ts';
 
 export interface Approach {
   /** Where our sockets have to be; it may be absent for a while. */
   readonly directory: string;
+  /** How a kubelet that has started anew is told from the one before. */
+  readonly sign: KubeletSign;
   /** What is missing for an attempt, as a sentence; undefined when nothing is. */
   missing(): Promise<string | undefined>;
   attempt(resource: string): Promise<Attempt>;
@@ -41,6 +44,7 @@ export function socketApproach(rootDir: string, registrations: KeyedLock): Appro
   const kubelet = join(directory, kubeletSocket);
   return {
     directory,
+    sign: signOf(rootDir),
     missing: async () => ((await answers(kubelet)) ? undefined : `nobody answers on ${kubelet}`),
     attempt: async (resource) => {
       const identity = await identityOf(kubelet);
@@ -69,6 +73,7 @@ export function watcherApproach(rootDir: string): Approach {
   const directory = join(rootDir, pluginRegistryDirectory);
   return {
     directory,
+    sign: signOf(rootDir),
     missing: () =>
       access(directory).then(
         () => undefined,
@@ -95,4 +100,10 @@ export function watcherApproach(rootDir: string): Approach {
       });
     },
   };
+}
+
+/** Every kubelet makes this socket anew when it starts, whichever way it is approached. */
+function signOf(rootDir: string): KubeletSign {
+  const directory = join(rootDir, devicePluginDirectory);
+  return { directory, read: () => identityOf(join(directory, kubeletSocket)) };
 }

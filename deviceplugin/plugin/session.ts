@@ -9,7 +9,7 @@
  */
 import { basename, join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { defaultBackoff, delayOf, pause } from '../../kit/backoff.ts';
+import { defaultBackoff, delayOf } from '../../kit/backoff.ts';
 import type { BackoffSchedule } from '../../kit/backoff.ts';
 import { watchDirectory } from '../../kit/directorywatch.ts';
 import { BerthError, messageOf } from '../../kit/errors.ts';
@@ -23,6 +23,7 @@ import type { ResourceState } from '../units/unit.ts';
 import type { Approach, Attempt } from './approach.ts';
 import { noDevices } from './devicelist.ts';
 import type { DeviceList } from './devicelist.ts';
+import { nextAttempt } from './nextattempt.ts';
 import { devicePlugin } from './plugin.ts';
 import type { PluginContext } from './plugin.ts';
 import { checkSelf } from './selfcheck.ts';
@@ -92,21 +93,6 @@ export function startSession(options: SessionOptions): Session {
       };
       watchDirectory(approach.directory, look, { signal });
     });
-  };
-
-  /** The wait before an attempt. False when the session ends; cut short for a kubelet with which nothing has failed yet. */
-  const rest = async (failures: number, tried: Attempt | undefined): Promise<{ goOn: boolean; another: boolean }> => {
-    const over = new AbortController();
-    const signal = AbortSignal.any([end.signal, over.signal]);
-    let another = false;
-    const look = async (): Promise<void> => {
-      another = (await tried?.ended()) !== undefined && (await approach.missing()) === undefined;
-      if (another) over.abort();
-    };
-    if (tried !== undefined) watchDirectory(approach.directory, look, { signal });
-    await pause(delayOf(backoff, failures), signal);
-    over.abort();
-    return { goOn: !end.signal.aborted, another };
   };
 
   const onCall = ({ method, code, seconds }: FinishedCall): void => {
@@ -185,16 +171,16 @@ export function startSession(options: SessionOptions): Session {
   const run = async (): Promise<void> => {
     let failures = 0;
     let complained = '';
-    let attempt: Attempt | undefined;
+    let met: string | undefined;
     for (;;) {
-      const { goOn, another } = await rest(failures, attempt);
-      if (!goOn || !(await kubeletThere())) break;
-      if (another) failures = 0;
+      const waited = await nextAttempt(delayOf(backoff, failures), met, approach.sign, end.signal);
+      if (waited === 'restarted') failures = 0;
+      if (waited === 'ended' || !(await kubeletThere())) break;
+      met = await approach.sign.read();
       const lost = new AbortController();
       let since: number | undefined;
       try {
-        attempt = await approach.attempt(resource);
-        await live(attempt, lost, (now) => {
+        await live(await approach.attempt(resource), lost, (now) => {
           since = now;
           complained = '';
         });

@@ -3,6 +3,21 @@ import { readdir } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
 import { advertised, idsOf, kubelet, one, plugins, port, sockets, startKubelet, startPlugins } from './scene.ts';
 
+test.each(['socket', 'watcher'] as const)(
+  'by %s, a kubelet that has just started is approached at once, however soon those before it ended',
+  async (registration) => {
+    await startKubelet();
+    startPlugins({ registration, backoff: [0, 3_600_000] });
+    plugins.set(port, [one]);
+    for (let n = 0; n < 5; n++) {
+      await advertised(1);
+      await kubelet.restart();
+    }
+    await advertised(1);
+    await plugins.stop();
+  },
+);
+
 /** Open descriptors, and what keeps the event loop busy. */
 const resources = async (): Promise<Record<string, number>> => {
   const counts: Record<string, number> = { descriptors: (await readdir('/proc/self/fd')).length };

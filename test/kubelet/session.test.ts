@@ -165,14 +165,3 @@ describe.each(ways)('registered by %s, a session that is lost is made anew under
     });
   });
 });
-
-test('a kubelet that restarted is registered with at once, however often it did and however long a failed attempt waits', async () => {
-  await startKubelet();
-  startPlugins({ backoff: [0, 3_600_000] });
-  plugins.set(port, [one]);
-  for (let restarts = 0; restarts < 5; restarts++) {
-    await advertised(1);
-    await kubelet.restart();
-  }
-  await advertised(1);
-});
