@@ -125,13 +125,15 @@ export function startSession(options: SessionOptions): Session {
       log,
       onCall,
     });
+    // Ends before the socket goes by our own hand: a look after that would take it for the loss.
+    const watch = new AbortController();
     try {
       const look = async (): Promise<void> => {
         const ended = await attempt.ended();
         if (ended !== undefined) lose(ended);
-        else if (!(await server.lives())) lose(`${path} was removed`);
+        else if (!(await server.lives()) && !watch.signal.aborted) lose(`${path} was removed`);
       };
-      watchDirectory(approach.directory, look, { signal: over });
+      watchDirectory(approach.directory, look, { signal: AbortSignal.any([over, watch.signal]) });
       await checkSelf(path, over);
 
       enter('registering', attempt.waitsFor(path));
@@ -156,6 +158,7 @@ export function startSession(options: SessionOptions): Session {
       );
       await ended;
     } finally {
+      watch.abort();
       await server.stop(deadline);
     }
   };
