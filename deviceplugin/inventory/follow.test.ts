@@ -3,7 +3,7 @@ import { mkdtemp, realpath, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLogger } from '../../kit/log.ts';
 import type { Uevent } from '../../linux/uevent.ts';
 import type { UeventOptions } from '../../linux/uevents.ts';
@@ -18,6 +18,9 @@ import type { InventoryChange } from './inventorychange.ts';
 import { scanInventory } from './scan.ts';
 import type { Inventory } from './inventory.ts';
 import type { Wants } from './wants.ts';
+
+// Whole machines are written and read again and again, on a disk that others may keep busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const nothing: Wants = { globs: [], attributes: new Set() };
 

@@ -89,6 +89,13 @@ test.each<[string, Partial<UseEvidence>, Record<string, string>]>([
   expect(Object.fromEntries(usesOf(devices, { ...idle, ...evidence }))).toEqual(uses);
 });
 
+test('a loop device is in use while it is attached to a file, mounted or not', () => {
+  const [devpath, free] = block('loop7', 'b7:7');
+  expect(usesOf(new Map([[devpath, free]]), idle).size).toBe(0);
+  const attached = { ...free, attributes: { 'loop/backing_file': '/var/lib/berth/pools/default/x.img' } };
+  expect(usesOf(new Map([[devpath, attached]]), idle).get('b7:7')).toBe('attached to a file');
+});
+
 test('a disk in use is so by its other nodes, too: NVMe controllers and namespaces, SCSI units, the USB stick', () => {
   const device = (devpath: string, subsystem: string, number?: string, devtype?: string): RecordedDevice => ({
     devpath,

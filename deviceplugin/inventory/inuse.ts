@@ -36,10 +36,12 @@ export function usesOf(devices: ReadonlyMap<string, SysDevice>, evidence: UseEvi
   }
   for (const path of evidence.swaps) note(evidence.numberAt(path), 'swap');
   const blocks = [...devices.values()].filter(({ subsystem }) => subsystem === 'block');
-  for (const { devpath, name, number } of blocks) {
+  for (const { devpath, name, number, attributes } of blocks) {
     const [holder] = evidence.holders.get(devpath) ?? [];
     if (holder !== undefined) note(number, `part of /dev/${holder}`);
     if (evidence.btrfs.has(name)) note(number, 'part of a btrfs filesystem');
+    // A loop device without a mount may be somebody's volume.
+    if (attributes['loop/backing_file'] !== undefined) note(number, 'attached to a file');
   }
   for (const { parent, number, name } of blocks) {
     const use = number === undefined ? undefined : uses.get(number);

@@ -58,7 +58,7 @@ export async function withReadings(
   for (const [devpath, { device }] of readings) devices.set(devpath, device);
   prune(devices);
   const changed = renew(inventory, roots, wants, devices, readings);
-  // Nothing is said of mounts, so that they are looked at when disks come or go, and with all the rest.
+  // Nothing is said of mounts, so that they are looked at when disks come or go or are attached, and with all the rest.
   if (!blocksDiffer(inventory.devices, devices)) return changed;
   const root = realpathSync.native(roots.devRoot);
   return { ...changed, inUse: await readUses(root, roots, devices, changed.nodes) };
@@ -183,7 +183,11 @@ function prune(devices: Map<string, SysDevice>): void {
 
 function blocksDiffer(before: ReadonlyMap<string, SysDevice>, after: ReadonlyMap<string, SysDevice>): boolean {
   const blocks = (devices: ReadonlyMap<string, SysDevice>): Set<string> =>
-    new Set([...devices.values()].filter(({ subsystem }) => subsystem === 'block').map(({ devpath }) => devpath));
+    new Set(
+      [...devices.values()]
+        .filter(({ subsystem }) => subsystem === 'block')
+        .map(({ devpath, attributes }) => `${devpath} ${attributes['loop/backing_file'] ?? ''}`),
+    );
   return blocks(before).symmetricDifference(blocks(after)).size > 0;
 }
 

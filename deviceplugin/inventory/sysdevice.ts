@@ -55,7 +55,8 @@ const common: Readonly<Record<string, readonly string[]>> = {
   'usb-serial': ['port_number'],
   scsi: ['wwid'],
   mmc: ['serial'],
-  // None of block: of a virtual disk, reading `serial` is a request to it, which waits in its queue.
+  // No more of block: of a virtual disk, reading `serial` is a request to it, which waits in its queue.
+  block: ['loop/backing_file'],
 };
 
 /** Place below the root of sysfs that a link in the folder `from` leads to: what links of sysfs say is relative and true. */

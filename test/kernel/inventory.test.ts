@@ -1,5 +1,9 @@
 /** The inventory of this machine follows its real kernel. */
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { followInventory } from '../../deviceplugin/inventory/follow.ts';
 import type { Inventory } from '../../deviceplugin/inventory/inventory.ts';
@@ -47,6 +51,17 @@ test('a loop device is in the inventory when its event comes, and out of it when
     expect(followed.inventory.devices.get(device)).toMatchObject({ subsystem: 'block', devtype: 'disk' });
     const came = changes.find(({ inventory }) => inventory.devices.has(device));
     expect(came?.cause).toBe('event');
+    // Attached it is somebody's volume, and no pattern may give it away.
+    const file = join(await mkdtemp(join(tmpdir(), 'berth-inventory-')), 'image');
+    await writeFile(file, Buffer.alloc(1 << 20));
+    execFileSync('losetup', [`/dev/loop${number}`, file]);
+    try {
+      await until(({ inUse }) => inUse.get(`b7:${number}`) === 'attached to a file');
+    } finally {
+      execFileSync('losetup', ['--detach', `/dev/loop${number}`]);
+    }
+    await until(({ inUse }) => !inUse.has(`b7:${number}`));
+    await rm(dirname(file), { recursive: true });
   } finally {
     check(ioctl(control, LOOP_CTL_REMOVE, number), 'LOOP_CTL_REMOVE', `${number}`);
     closeSync(control);
