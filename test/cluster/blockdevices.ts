@@ -6,7 +6,13 @@ const ioctl = libc('int ioctl(int fd, unsigned long request, long argument)');
 const LOOP_CTL_ADD = 0x4c80;
 const LOOP_CTL_REMOVE = 0x4c81;
 
-/** Makes /dev/loopN. Numbers from 910,000 on are found by nobody who looks for a free one. */
+/** Numbers for loop devices of this run: so high that nobody finds them who looks for a free one, and nobody else's. */
+export function loopNumbers(count: number): readonly number[] {
+  const first = 300_000 + 10 * (process.pid % 10_000);
+  return Array.from({ length: count }, (_, index) => first + index);
+}
+
+/** Makes /dev/loopN. */
 export function addLoop(number: number): void {
   if (!existsSync(`/sys/block/loop${number}`)) controlLoop(LOOP_CTL_ADD, number);
 }

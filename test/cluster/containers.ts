@@ -1,5 +1,5 @@
 /** Pods of several containers: making them, looking into one of them, and having one start again. */
-import { inPod, kubectl } from '../../scripts/kubectl.ts';
+import { inPod, isSettled, kubectl } from '../../scripts/kubectl.ts';
 import { eventually, podManifest } from './scene.ts';
 import type { PodManifest, Scene } from './scene.ts';
 
@@ -90,4 +90,21 @@ export async function environmentOf(
   return Object.fromEntries(
     text.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
+}
+
+/**
+ * Applies a pod and returns when it is ready, making it anew where the kubelet refuses it, as a controller does: one that has
+ * just started counts devices of pods that are long gone, and those of plugins that have not registered yet not at all.
+ */
+export async function startInTheEnd(scene: Scene, manifest: PodManifest): Promise<void> {
+  const { name } = manifest.metadata;
+  await scene.apply(manifest);
+  await eventually(`pod ${name} to be admitted and ready`, 90, async () => {
+    const found = await scene.pod(name);
+    if (found.status.reason === 'UnexpectedAdmissionError') {
+      await scene.remove('pod', name);
+      await scene.apply(manifest);
+    }
+    return isSettled(found) ? true : undefined;
+  });
 }

@@ -2,7 +2,7 @@
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { addLoop, removeLoop } from './blockdevices.ts';
+import { addLoop, loopNumbers, removeLoop } from './blockdevices.ts';
 import { containerOf, containersPod, environmentOf, insideContainer, restartContainer } from './containers.ts';
 import { askAgain, devicesOf, offered, useDeviceRules } from './devicerules.ts';
 import type { Rule } from './devicerules.ts';
@@ -12,7 +12,7 @@ const scene = useScene('devices-cdi');
 const { cluster } = scene;
 const rules = useDeviceRules(cluster);
 const node = cluster.nodes[1]!;
-const loops = [0, 1, 2].map((index) => 930_000 + 3 * (process.pid % 10_000) + index) as [number, number, number];
+const loops = loopNumbers(3) as [number, number, number];
 /** A link as udev makes them: it leads to the device, whatever number that has today. */
 const link = `/dev/berth-test-${process.pid}`;
 const file = '/run/cdi/berth-cdi.test_disk.json';

@@ -1,7 +1,7 @@
 /** Containers of one pod that ask for the same resource: who has the device after whom, and who has one of his own. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listPodResources } from '../../kubelet/podresources.ts';
-import { addLoop, removeLoop } from './blockdevices.ts';
+import { addLoop, loopNumbers, removeLoop } from './blockdevices.ts';
 import { containersPod, environmentOf, insideContainer } from './containers.ts';
 import { devicesOf, offered, useDeviceRules } from './devicerules.ts';
 import { eventually, useScene } from './scene.ts';
@@ -10,7 +10,7 @@ const scene = useScene('devices-shared');
 const { cluster } = scene;
 const rules = useDeviceRules(cluster);
 const node = cluster.nodes[1]!;
-const loops = [0, 1].map((index) => 950_000 + 2 * (process.pid % 10_000) + index);
+const loops = loopNumbers(2);
 const resource = 'shared.test/disk';
 const limits = { [resource]: 1 };
 

@@ -1,6 +1,6 @@
 /** What containers get of real devices, and what they may do with them: containerd, runc and the kernel's device cgroup decide. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { addLoop, removeLoop } from './blockdevices.ts';
+import { addLoop, loopNumbers, removeLoop } from './blockdevices.ts';
 import { containerOf, containersPod, environmentOf, insideContainer } from './containers.ts';
 import { devicesOf, offered, useDeviceRules } from './devicerules.ts';
 import { useScene } from './scene.ts';
@@ -9,7 +9,7 @@ const scene = useScene('devices-in-pods');
 const { cluster } = scene;
 const rules = useDeviceRules(cluster);
 const node = cluster.nodes[1]!;
-const disks = [0, 1].map((index) => 910_000 + 2 * (process.pid % 10_000) + index);
+const disks = loopNumbers(2);
 
 beforeAll(async () => {
   disks.forEach(addLoop);

@@ -91,7 +91,7 @@ export async function eventually<T>(what: string, seconds: number, ask: () => Pr
 export interface PodManifest {
   readonly apiVersion: 'v1';
   readonly kind: 'Pod';
-  readonly metadata: object;
+  readonly metadata: { readonly name: string };
   readonly spec: object;
 }
 
