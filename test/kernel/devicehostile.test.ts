@@ -122,8 +122,10 @@ test('files are named as always, and every text in them is plain', async () => {
   await healthy('example.com/cdi', serials.length);
   await expect
     .poll(() => readFile(join(featuresDir, 'berth-devices'), 'utf8').catch(() => ''))
-    .toBe(
-      `# Made by Berth: what this node offers to pods.\nexample.com/cdi.present=true\nexample.com/cdi.count=${serials.length}\n`,
+    .toMatch(
+      new RegExp(
+        `^# \\+expiry-time=[-0-9T:]+Z\n# Made by Berth: [a-z ]+\\.\nexample\\.com/cdi\\.present=true\nexample\\.com/cdi\\.count=${serials.length}\n$`,
+      ),
     );
   await stopService();
   expect((await readdir(folder)).toSorted()).toEqual(
