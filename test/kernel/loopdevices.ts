@@ -1,10 +1,13 @@
 /** Loop devices without a file behind them: real new hardware, as far as the kernel, its events and /dev are concerned. */
 import { closeSync, existsSync, openSync } from 'node:fs';
+import { errnoOf } from '../../kit/errors.ts';
 import { check, libc } from '../../linux/libc.ts';
 
 const ioctl = libc('int ioctl(int fd, unsigned long request, long argument)');
 const LOOP_CTL_ADD = 0x4c80;
 const LOOP_CTL_REMOVE = 0x4c81;
+const openTries = 200;
+const openWaitMs = 10;
 
 /**
  * Devices numbered from `first` on: so high that nobody's LOOP_CTL_GET_FREE finds them, and within the kernel's 20 bits. They
@@ -32,7 +35,16 @@ export class LoopDevices {
 
   remove(index: number): void {
     const number = this.first + index;
-    check(ioctl(this.#control, LOOP_CTL_REMOVE, number), 'LOOP_CTL_REMOVE', `${number}`);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        check(ioctl(this.#control, LOOP_CTL_REMOVE, number), 'LOOP_CTL_REMOVE', `${number}`);
+        break;
+      } catch (error) {
+        // Whoever has seen the new device may be looking at it for some milliseconds; the kernel has no way to wait for that.
+        if (errnoOf(error) !== 'EBUSY' || attempt === openTries) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, openWaitMs);
+      }
+    }
     this.#there.delete(index);
   }
 
