@@ -4,7 +4,7 @@ import { storageSchema } from './config.ts';
 test('an empty section is a working one', () => {
   expect(storageSchema.parse({})).toEqual({
     driverName: 'csi.berth.dev',
-    pools: [{ name: 'default', path: '/var/lib/berth/pools/default' }],
+    pools: [{ name: 'default', engine: 'image', path: '/var/lib/berth/pools/default' }],
     runDir: '/run/berth/storage',
     maxVolumes: 1024,
   });
@@ -22,10 +22,19 @@ test.each([
     {
       pools: [
         { name: 'a', path: '/a' },
-        { name: 'b', path: '/b' },
+        { name: 'a', path: '/b' },
       ],
     },
-    /expected one pool/,
+    /different names/,
+  ],
+  [
+    {
+      pools: [
+        { name: 'a', path: '/a' },
+        { name: 'b', path: '/a' },
+      ],
+    },
+    /different paths/,
   ],
   [{ pools: [{ name: 'A', path: '/a' }] }, /lower-case/],
   [{ pools: [{ name: 'a', path: 'a' }] }, /absolute path/],

@@ -2,6 +2,7 @@
 import { normalize } from 'node:path';
 import { z } from 'zod';
 import { parseQuantity } from './quantity.ts';
+import { engineKinds } from './volume.ts';
 
 const absolutePath = z
   .string()
@@ -30,6 +31,12 @@ const pool = z.strictObject({
       error: 'expected 1 to 32 lower-case letters, digits and hyphens, beginning and ending with a letter or digit',
     })
     .describe('What a StorageClass names in its parameter `pool`.'),
+  engine: z
+    .enum(engineKinds)
+    .default('image')
+    .describe(
+      'How volumes are kept: `image` (files on loop devices, on any filesystem), `subvolume` (the path lies on btrfs) or `tmpfs` (memory: contents end with the boot).',
+    ),
   path: absolutePath.describe('A folder, best a filesystem of its own. It is made when it is missing.'),
   capacity: quantity
     .optional()
@@ -51,10 +58,16 @@ export const storageSchema = z.strictObject({
   pools: z
     .array(pool)
     .min(1, { error: 'expected a pool' })
-    .max(1, { error: 'expected one pool: more than one is not supported yet' })
-    .default([{ name: 'default', path: '/var/lib/berth/pools/default' }])
+    .max(64, { error: 'expected at most 64 pools' })
+    .refine((pools) => new Set(pools.map(({ name }) => name)).size === pools.length, {
+      error: 'expected pools with different names',
+    })
+    .refine((pools) => new Set(pools.map(({ path }) => path)).size === pools.length, {
+      error: 'expected pools with different paths',
+    })
+    .default([{ name: 'default', engine: 'image', path: '/var/lib/berth/pools/default' }])
     .describe(
-      'The pool of this node, exactly one. Without it: one called `default` in `/var/lib/berth/pools/default`.',
+      'The pools of this node. Where a StorageClass names none, the first that can make the volume and has room. Without them: one called `default` in `/var/lib/berth/pools/default`.',
     ),
   runDir: absolutePath
     .default('/run/berth/storage')

@@ -8,11 +8,12 @@ import { SystemCallError } from '../linux/libc.ts';
 import type { LoopDevice, LoopDevices } from '../linux/loop.ts';
 import type { Mounts } from '../linux/mount.ts';
 import type { MountEntry } from '../linux/mountinfo.ts';
-import type { Engine, Placement } from './engine.ts';
+import type { Engine, EngineOffers, Placement, Stored } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
 import type { PoolFolders } from './pool.ts';
 import type { VolumeRecord } from './volume.ts';
-import { poolOf } from './volumeid.ts';
+import { poolOf } from './objectid.ts';
+import { MiB } from './quantity.ts';
 
 export interface ImageEngineParts {
   readonly folders: PoolFolders;
@@ -23,6 +24,22 @@ export interface ImageEngineParts {
 }
 
 const suffix = '.img';
+
+/** mkfs.xfs refuses less than 300 MiB; ext4 needs room for its journal; blocks are counted in MiB. */
+const minima: Readonly<Record<string, bigint>> = { xfs: 300n * MiB, ext4: 32n * MiB, block: 1n * MiB };
+
+const offers: EngineOffers = {
+  types: ['xfs', 'ext4', 'block'],
+  minimumOf: (type) => minima[type] ?? 0n,
+  copies: 'none',
+  thin: false,
+  extents: false,
+  volatile: false,
+};
+
+function unsupported(): Promise<never> {
+  return Promise.reject(new BerthError('UNSUPPORTED', 'the engine "image" cannot do that'));
+}
 
 /** A mount shows the device if its filesystem lies on it, or if it is a bind of the device's node. */
 function shows(mount: MountEntry, volume: VolumeRecord, device: LoopDevice): boolean {
@@ -41,7 +58,8 @@ async function missingIsUndefined<T>(work: Promise<T>): Promise<T | undefined> {
 
 export function imageEngine({ folders, mounts, loops, filesystems, atPoint }: ImageEngineParts): Engine {
   // IDs come from records, whose IDs were checked by pattern: they cannot leave the folder.
-  const imageOf = ({ id }: VolumeRecord): string => join(folders.images, `${id}${suffix}`);
+  const imageOf = ({ id }: Stored): string =>
+    join(poolOf('snapshot', id) === undefined ? folders.images : folders.snapshots, `${id}${suffix}`);
   const deviceOf = (volume: VolumeRecord): Promise<LoopDevice | undefined> =>
     missingIsUndefined(loops.find(imageOf(volume)));
 
@@ -83,11 +101,21 @@ export function imageEngine({ folders, mounts, loops, filesystems, atPoint }: Im
   }
 
   return {
+    kind: 'image',
+    offers,
+    snapshot: unsupported,
+    grow: unsupported,
+    freeze: unsupported,
+    thaw: unsupported,
+    restoreFromTrash: unsupported,
+    extents: unsupported,
     async create(volume) {
       const image = imageOf(volume);
       await filesystems.allocate(image, volume.bytes);
       atPoint('create.allocated');
-      if (volume.use.kind === 'filesystem') await filesystems.format(image, volume.use);
+      const { use } = volume;
+      if (use.kind === 'filesystem' && use.type !== 'tmpfs' && use.type !== 'btrfs')
+        await filesystems.format(image, { type: use.type, uuid: use.uuid });
       atPoint('create.formatted');
       await syncFolder(folders.images);
     },
@@ -103,9 +131,11 @@ export function imageEngine({ folders, mounts, loops, filesystems, atPoint }: Im
       await syncFolder(folders.trash);
       await syncFolder(folders.images);
     },
-    async emptyTrash() {
+    async emptyTrash(expired) {
       for (const file of await readdir(folders.trash)) {
-        if (poolOf(file.slice(0, -suffix.length)) !== undefined) await rm(join(folders.trash, file), { force: true });
+        const id = file.slice(0, -suffix.length);
+        const ours = poolOf('volume', id) !== undefined || poolOf('snapshot', id) !== undefined;
+        if (ours && expired(id)) await rm(join(folders.trash, file), { force: true });
       }
     },
     look,

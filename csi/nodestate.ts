@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
 import { accessModes } from './volume.ts';
-import { poolOf } from './volumeid.ts';
+import { poolOf } from './objectid.ts';
 
 const use = {
   kind: z.enum(['block', 'filesystem']),
@@ -46,10 +46,10 @@ export class NodeState {
       const path = join(this.#folder, file);
       const id = file.replace(/\.json$/, '');
       try {
-        if (poolOf(id) === undefined) throw new Error('not a state file');
+        if (poolOf('volume', id) === undefined) throw new Error('not a state file');
         this.#states.set(id, stateSchema.parse(JSON.parse(await readFile(path, 'utf8'))));
       } catch {
-        if (file.startsWith(temporaryPrefix) || poolOf(id) !== undefined) await rm(path, { force: true });
+        if (file.startsWith(temporaryPrefix) || poolOf('volume', id) !== undefined) await rm(path, { force: true });
       }
     }
   }
@@ -67,7 +67,7 @@ export class NodeState {
   async set(id: string, state: VolumeNodeState): Promise<void> {
     // Volumes that do not exist are taken back too, under any ID somebody wrote into a PersistentVolume: `../pool` must not
     // become a file name.
-    if (poolOf(id) === undefined) return;
+    if (poolOf('volume', id) === undefined) return;
     const path = join(this.#folder, `${id}.json`);
     if (state.staged === undefined && state.published.length === 0) {
       this.#states.delete(id);

@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../kit/durablefile.ts';
 import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
 import { lockFile } from '../linux/filelock.ts';
 import type { PoolConfig } from './config.ts';
-import { newPoolId } from './volumeid.ts';
+import { newPoolId } from './objectid.ts';
 
 /** What `pool.json` holds. */
 const identitySchema = z.strictObject({
@@ -29,17 +29,24 @@ export interface Pool {
 }
 
 export interface PoolFolders {
-  /** One record per volume. */
+  /** One record per volume, snapshot and group. */
   readonly meta: string;
-  /** One image per volume. */
+  /** The bytes of volumes. */
   readonly images: string;
-  /** Images of deleted volumes on their way out. */
+  /** The bytes of snapshots. */
+  readonly snapshots: string;
+  /** Bytes of deleted volumes and snapshots on their way out. */
   readonly trash: string;
 }
 
 /** The folders of a pool at a path. */
 export function poolFolders(path: string): PoolFolders {
-  return { meta: join(path, 'meta'), images: join(path, 'images'), trash: join(path, 'trash') };
+  return {
+    meta: join(path, 'meta'),
+    images: join(path, 'images'),
+    snapshots: join(path, 'snapshots'),
+    trash: join(path, 'trash'),
+  };
 }
 
 async function readIdentity(file: string): Promise<PoolIdentity | undefined> {
@@ -78,7 +85,7 @@ async function assertUnused(config: PoolConfig, folders: PoolFolders): Promise<v
 export async function openPool(config: PoolConfig, nodeName: string): Promise<Pool> {
   const folders = poolFolders(config.path);
   try {
-    for (const folder of [folders.meta, folders.images, folders.trash])
+    for (const folder of [folders.meta, folders.images, folders.snapshots, folders.trash])
       await mkdir(folder, { recursive: true, mode: 0o700 });
     const lock = await lockFile(join(config.path, '.lock'));
     try {

@@ -7,12 +7,12 @@ import type { Logger } from '../kit/log.ts';
 import type { Engine } from './engine.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeState } from './nodestate.ts';
-import type { VolumeStore } from './store.ts';
+import type { RecordStore } from './store.ts';
 import type { VolumeRecord } from './volume.ts';
 import type { Volumes } from './volumes.ts';
 
 export interface ReconcileParts {
-  readonly store: VolumeStore;
+  readonly store: RecordStore;
   readonly ledger: Ledger;
   readonly engine: Engine;
   readonly nodeState: NodeState;
@@ -39,7 +39,7 @@ export interface Findings {
 export async function reconcile(parts: ReconcileParts): Promise<Findings> {
   const { store, ledger, engine, nodeState, volumes, log } = parts;
   const findings = { unfinished: 0, detached: 0, damaged: 0, unreadable: 0, strangers: 0, failed: 0 };
-  const { records, unreadable } = await store.load();
+  const { volumes: records, unreadable } = await store.load();
   await nodeState.load();
   for (const { file, reason } of unreadable) {
     findings.unreadable++;
@@ -71,7 +71,7 @@ export async function reconcile(parts: ReconcileParts): Promise<Findings> {
   }
   const known = new Set(volumes.all().map(({ id }) => id));
   for (const id of nodeState.ids()) if (!known.has(id)) await nodeState.set(id, { published: [] });
-  await engine.emptyTrash();
+  await engine.emptyTrash(() => true);
   log.info({ event: 'pool.in_order', volumes: known.size, ...findings }, 'pool is in order');
   return findings;
 }

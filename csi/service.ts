@@ -35,7 +35,7 @@ import { NodeVolumes } from './nodevolumes.ts';
 import { openPool } from './pool.ts';
 import type { Pool } from './pool.ts';
 import { reconcile } from './reconcile.ts';
-import { volumeStore } from './store.ts';
+import { recordStore } from './store.ts';
 import { Volumes } from './volumes.ts';
 
 export interface StorageOptions {
@@ -147,7 +147,7 @@ async function startOnPool(pool: Pool, config: StorageConfig, parts: StartParts)
   const atPoint: AtPoint = parts.atPoint ?? ((): void => undefined);
   const capacity = config.pools.find(({ name }) => name === pool.name)?.capacity;
   const ledger = new Ledger(pool.name, capacity, async () => (await filesystems.usage(pool.path)).bytes);
-  const store = volumeStore(pool.folders.meta);
+  const store = recordStore(pool.folders.meta);
   const engine = imageEngine({ ...kernel, folders: pool.folders, atPoint });
   const nodeState = new NodeState(join(config.runDir, pool.id));
   const volumes = new Volumes({ pool, store, ledger, engine, nodeState, log, atPoint });
@@ -158,7 +158,7 @@ async function startOnPool(pool: Pool, config: StorageConfig, parts: StartParts)
   const { driverName, maxVolumes } = config;
   const services = {
     'csi.v1.Identity': identityHandlers({ driverName, version: parts.version ?? 'development', fault: parts.fault }),
-    'csi.v1.Controller': controllerHandlers({ volumes, ledger, poolName: pool.name, topology }),
+    'csi.v1.Controller': controllerHandlers({ volumes, ledger, offers: engine.offers, poolName: pool.name, topology }),
     'csi.v1.Node': nodeHandlers({ nodeVolumes, kubeletRoot, nodeName, maxVolumes, topology }),
   };
   const path = driverSocketPath(kubeletRoot, driverName);

@@ -1,9 +1,9 @@
 /** Decides type and size of a new volume, and whether an existing one is what a repeated request asks for. */
 import { BerthError } from '../kit/errors.ts';
-import type { FilesystemType } from '../linux/filesystem.ts';
+import type { EngineOffers } from './engine.ts';
 import { formatBytes } from './quantity.ts';
-import { defaultBytes, defaultFsType, describeUse, minimumBytes, sectorBytes } from './volume.ts';
-import type { CapacityRange, VolumeRecord, WantedUse } from './volume.ts';
+import { defaultBytes, describeUse, sectorBytes } from './volume.ts';
+import type { CapacityRange, ContentSource, FsType, VolumeRecord, VolumeType, WantedUse } from './volume.ts';
 
 export interface NewVolume {
   readonly name: string;
@@ -11,14 +11,15 @@ export interface NewVolume {
   readonly range: CapacityRange | undefined;
   /** At least one. */
   readonly uses: readonly WantedUse[];
+  readonly provisioning: 'thick' | 'thin';
   readonly parameters: Readonly<Record<string, string>>;
+  readonly mutable: Readonly<Record<string, string>>;
+  readonly source?: ContentSource | undefined;
+  readonly ephemeral?: boolean | undefined;
 }
 
-/** What several capabilities have in common: raw block, or one filesystem. Throws INVALID_ARGUMENT when they contradict. */
-export function commonUse(uses: readonly WantedUse[]): {
-  readonly kind: 'block' | 'filesystem';
-  readonly type?: FilesystemType;
-} {
+/** What several capabilities have in common; undefined: some filesystem, the engine's choice. Throws INVALID_ARGUMENT when they contradict. */
+export function commonType(uses: readonly WantedUse[]): VolumeType | undefined {
   const kinds = new Set(uses.map((use) => use.kind));
   if (kinds.size > 1) {
     throw new BerthError(
@@ -26,7 +27,7 @@ export function commonUse(uses: readonly WantedUse[]): {
       'a volume is either raw block or a filesystem; the capabilities ask for both',
     );
   }
-  if (kinds.has('block')) return { kind: 'block' };
+  if (kinds.has('block')) return 'block';
   const types = new Set(uses.flatMap((use) => use.fsType ?? []));
   if (types.size > 1) {
     throw new BerthError(
@@ -34,15 +35,12 @@ export function commonUse(uses: readonly WantedUse[]): {
       `a volume has one filesystem; the capabilities ask for ${[...types].join(' and ')}`,
     );
   }
-  return { kind: 'filesystem', type: [...types][0] ?? defaultFsType };
+  return [...types][0];
 }
 
 /** The size of a new volume. Throws OUT_OF_RANGE below the minimum or when no whole number of sectors is within limits. */
-export function sizeOf(
-  range: CapacityRange | undefined,
-  use: { readonly kind: string; readonly type?: FilesystemType },
-): bigint {
-  const minimum = minimumBytes[use.type ?? 'block'];
+export function sizeOf(range: CapacityRange | undefined, type: VolumeType, offers: EngineOffers): bigint {
+  const minimum = offers.minimumOf(type);
   const required = range?.required ?? 0n;
   const limit = range?.limit ?? 0n;
   const noMinimum = required === 0n;
@@ -53,8 +51,11 @@ export function sizeOf(
       : defaultBytes;
   const bytes = ((wished + sectorBytes - 1n) / sectorBytes) * sectorBytes;
   if (bytes < minimum) {
-    const what = describeUse({ kind: use.kind, ...(use.type === undefined ? {} : { type: use.type }) });
-    const other = use.type === 'xfs' ? ` or use ext4 (from ${formatBytes(minimumBytes.ext4)})` : '';
+    const what = type === 'block' ? 'raw block' : type;
+    const other =
+      type === 'xfs' && offers.types.includes('ext4')
+        ? ` or use ext4 (from ${formatBytes(offers.minimumOf('ext4'))})`
+        : '';
     throw new BerthError(
       'OUT_OF_RANGE',
       `${formatBytes(bytes)} is too small: a ${what} volume has at least ${formatBytes(minimum)}; ask for more${other}`,
@@ -70,6 +71,17 @@ export function sizeOf(
   return bytes;
 }
 
+/** The type of a new volume in a pool. Throws INVALID_ARGUMENT when its engine does not have it. */
+export function typeIn(offers: EngineOffers, wanted: VolumeType | undefined, pool: string): VolumeType {
+  const type = wanted ?? offers.types.find((known): known is FsType => known !== 'block');
+  if (type !== undefined && offers.types.includes(type)) return type;
+  const asked = type === 'block' ? 'raw block' : (type ?? 'a filesystem');
+  throw new BerthError(
+    'INVALID_ARGUMENT',
+    `pool "${pool}" makes ${offers.types.map((known) => (known === 'block' ? 'raw block' : known)).join(', ')} volumes, ${asked} asked; name another pool or csi.storage.k8s.io/fstype in the StorageClass`,
+  );
+}
+
 /** Undefined when the volume answers the request, else what differs, for ALREADY_EXISTS. */
 export function differenceTo(volume: VolumeRecord, request: NewVolume): string | undefined {
   const { required, limit } = request.range ?? { required: 0n, limit: 0n };
@@ -83,9 +95,11 @@ export function differenceTo(volume: VolumeRecord, request: NewVolume): string |
       return `it is ${describeUse(volume.use)}, ${asked ?? 'a filesystem'} asked`;
     }
   }
-  const keys = new Set([...Object.keys(volume.parameters), ...Object.keys(request.parameters)]);
-  for (const key of keys) {
-    if (volume.parameters[key] !== request.parameters[key]) return `parameter "${key}" differs`;
-  }
-  return undefined;
+  if (volume.source?.id !== request.source?.id) return 'it was made from another source';
+  const changed = differingKey(volume.parameters, request.parameters) ?? differingKey(volume.mutable, request.mutable);
+  return changed === undefined ? undefined : `parameter "${changed}" differs`;
+}
+
+function differingKey(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): string | undefined {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].find((key) => a[key] !== b[key]);
 }

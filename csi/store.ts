@@ -1,70 +1,147 @@
-/** The records of a pool on disk: one JSON file per volume with a format number and a checksum, replaced atomically. */
+/** Records of a pool on disk: one JSON file each with a format number and a checksum, replaced atomically. */
 import { createHash } from 'node:crypto';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { syncFolder, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
 import { messageOf } from '../kit/errors.ts';
-import { poolOf } from './volumeid.ts';
+import { poolOf } from './objectid.ts';
+import type { ObjectKind } from './objectid.ts';
+import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
+import { fsTypes } from './volume.ts';
 import type { VolumeRecord } from './volume.ts';
+
+const idOf = (kind: ObjectKind): z.ZodString => z.string().refine((id) => poolOf(kind, id) !== undefined);
+const size = z
+  .string()
+  .regex(/^\d{1,19}$/)
+  .transform(BigInt);
+const state = z.enum(['creating', 'ready', 'deleting']);
+const texts = z.record(z.string(), z.string());
 
 const use = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('block') }),
-  z.strictObject({ kind: z.literal('filesystem'), type: z.enum(['xfs', 'ext4']), uuid: z.guid() }),
+  z.strictObject({ kind: z.literal('filesystem'), type: z.enum(fsTypes), uuid: z.guid() }),
 ]);
 
-const body = z.strictObject({
-  id: z.string().refine((id) => poolOf(id) !== undefined),
+const volume = z.strictObject({
+  id: idOf('volume'),
   name: z.string(),
-  state: z.enum(['creating', 'ready', 'deleting']),
-  bytes: z
-    .string()
-    .regex(/^\d{1,19}$/)
-    .transform(BigInt),
+  state,
+  bytes: size,
   use,
-  parameters: z.record(z.string(), z.string()),
+  provisioning: z.enum(['thick', 'thin']),
+  parameters: texts,
+  mutable: texts,
+  source: z.strictObject({ kind: z.enum(['snapshot', 'volume']), id: z.string() }).optional(),
+  family: idOf('volume'),
+  grownFrom: size.optional(),
+  ephemeral: z.boolean().optional(),
   createdAt: z.string(),
 });
 
-const envelope = z.strictObject({ format: z.literal(1), checksum: z.string(), volume: z.unknown() });
+/** Volumes as the first format had them: thick, of themselves, and never changed. */
+const firstVolume = z
+  .strictObject({
+    id: idOf('volume'),
+    name: z.string(),
+    state,
+    bytes: size,
+    use,
+    parameters: texts,
+    createdAt: z.string(),
+  })
+  .transform((record) => ({ ...record, provisioning: 'thick' as const, mutable: {}, family: record.id }));
 
-function checksumOf(volume: unknown): string {
-  return createHash('sha256').update(JSON.stringify(volume)).digest('hex').slice(0, 16);
+const snapshot = z.strictObject({
+  id: idOf('snapshot'),
+  name: z.string(),
+  state,
+  bytes: size,
+  use,
+  sourceId: z.string(),
+  family: idOf('volume'),
+  reserved: z.boolean(),
+  groupId: idOf('group').optional(),
+  createdAt: z.string(),
+});
+
+const group = z.strictObject({
+  id: idOf('group'),
+  name: z.string(),
+  state,
+  sourceIds: z.array(z.string()).readonly(),
+  snapshotIds: z.array(idOf('snapshot')).readonly(),
+  createdAt: z.string(),
+});
+
+const envelope = z.discriminatedUnion('format', [
+  z.strictObject({ format: z.literal(1), checksum: z.string(), volume: z.unknown() }),
+  z.strictObject({
+    format: z.literal(2),
+    kind: z.enum(['volume', 'snapshot', 'group']),
+    checksum: z.string(),
+    record: z.unknown(),
+  }),
+]);
+
+/** A record of any kind; its ID says which. */
+export type AnyRecord =
+  | { readonly kind: 'volume'; readonly record: VolumeRecord }
+  | { readonly kind: 'snapshot'; readonly record: SnapshotRecord }
+  | { readonly kind: 'group'; readonly record: GroupRecord };
+
+function checksumOf(record: unknown): string {
+  return createHash('sha256').update(JSON.stringify(record)).digest('hex').slice(0, 16);
 }
 
 /** The text of a record's file. */
-export function formatRecord(record: VolumeRecord): string {
-  const volume = { ...record, bytes: record.bytes.toString() };
-  return `${JSON.stringify({ format: 1, checksum: checksumOf(volume), volume }, undefined, 1)}\n`;
+export function formatRecord({ kind, record }: AnyRecord): string {
+  // Through text, so that the checksum is of what will be read: without undefined fields.
+  const plain: unknown = JSON.parse(
+    JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)),
+  );
+  return `${JSON.stringify({ format: 2, kind, checksum: checksumOf(plain), record: plain }, undefined, 1)}\n`;
 }
 
 /** The record in a file's text; throws with the reason when it is cut, changed, or of a later format. */
-export function parseRecord(text: string): VolumeRecord {
-  const { checksum, volume } = envelope.parse(JSON.parse(text));
-  if (checksumOf(volume) !== checksum) throw new Error('the checksum does not match');
-  return body.parse(volume);
+export function parseRecord(text: string): AnyRecord {
+  const read = envelope.parse(JSON.parse(text));
+  const content = read.format === 1 ? read.volume : read.record;
+  if (checksumOf(content) !== read.checksum) throw new Error('the checksum does not match');
+  if (read.format === 1) return { kind: 'volume', record: firstVolume.parse(content) };
+  switch (read.kind) {
+    case 'volume':
+      return { kind: 'volume', record: volume.parse(content) };
+    case 'snapshot':
+      return { kind: 'snapshot', record: snapshot.parse(content) };
+    case 'group':
+      return { kind: 'group', record: group.parse(content) };
+  }
 }
 
 export interface LoadedStore {
-  readonly records: readonly VolumeRecord[];
+  readonly volumes: readonly VolumeRecord[];
+  readonly snapshots: readonly SnapshotRecord[];
+  readonly groups: readonly GroupRecord[];
   /** Files that are no readable record, with the reason: kept as they are. */
   readonly unreadable: readonly { readonly file: string; readonly reason: string }[];
 }
 
-export interface VolumeStore {
+export interface RecordStore {
   load(): Promise<LoadedStore>;
   /** Makes the record durable. */
-  write(record: VolumeRecord): Promise<void>;
+  write(record: AnyRecord): Promise<void>;
   /** Forgets the record durably; nothing happens when there is none. */
   remove(id: string): Promise<void>;
 }
 
 /** The store in an existing folder. */
-export function volumeStore(folder: string): VolumeStore {
+export function recordStore(folder: string): RecordStore {
   const fileOf = (id: string): string => join(folder, `${id}.json`);
   return {
     async load() {
-      const records: VolumeRecord[] = [];
+      const loaded: AnyRecord[] = [];
       const unreadable: { file: string; reason: string }[] = [];
       for (const file of await readdir(folder)) {
         const path = join(folder, file);
@@ -73,16 +150,21 @@ export function volumeStore(folder: string): VolumeStore {
           continue;
         }
         try {
-          const record = parseRecord(await readFile(path, 'utf8'));
-          if (file !== `${record.id}.json`) throw new Error(`it is the record of ${record.id}`);
-          records.push(record);
+          const any = parseRecord(await readFile(path, 'utf8'));
+          if (file !== `${any.record.id}.json`) throw new Error(`it is the record of ${any.record.id}`);
+          loaded.push(any);
         } catch (error) {
           unreadable.push({ file, reason: error instanceof z.ZodError ? 'not a record' : messageOf(error) });
         }
       }
-      return { records, unreadable };
+      return {
+        volumes: loaded.flatMap(({ kind, record }) => (kind === 'volume' ? record : [])),
+        snapshots: loaded.flatMap(({ kind, record }) => (kind === 'snapshot' ? record : [])),
+        groups: loaded.flatMap(({ kind, record }) => (kind === 'group' ? record : [])),
+        unreadable,
+      };
     },
-    write: (record) => writeFileAtomic(fileOf(record.id), formatRecord(record), { sync: true }),
+    write: (any) => writeFileAtomic(fileOf(any.record.id), formatRecord(any), { sync: true }),
     async remove(id) {
       await rm(fileOf(id), { force: true });
       await syncFolder(folder);

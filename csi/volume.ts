@@ -1,10 +1,18 @@
 /** What a volume is to Berth: its record, the ways it can be used, and how they compare. Pure data. */
-import type { FilesystemType } from '../linux/filesystem.ts';
-import { GiB, MiB } from './quantity.ts';
+import { GiB } from './quantity.ts';
+
+/** How a pool keeps its volumes: image files on loop devices, btrfs subvolumes, or memory. */
+export const engineKinds = ['image', 'subvolume', 'tmpfs'] as const;
+export type EngineKind = (typeof engineKinds)[number];
+
+/** The filesystem types a volume can show; which of them depends on the pool's engine. */
+export const fsTypes = ['xfs', 'ext4', 'btrfs', 'tmpfs'] as const;
+export type FsType = (typeof fsTypes)[number];
+export type VolumeType = FsType | 'block';
 
 /** Raw bytes for the pod, or a filesystem that Berth has made. */
 export type VolumeUse =
-  { readonly kind: 'block' } | { readonly kind: 'filesystem'; readonly type: FilesystemType; readonly uuid: string };
+  { readonly kind: 'block' } | { readonly kind: 'filesystem'; readonly type: FsType; readonly uuid: string };
 
 /** The access modes a node-local volume has (CSI VolumeCapability.AccessMode; Kubernetes: RWO, RWOP, ROX on one node). */
 export const accessModes = [
@@ -26,17 +34,35 @@ export interface VolumeRecord {
   readonly state: VolumeState;
   readonly bytes: bigint;
   readonly use: VolumeUse;
+  /** thick: all of its space is its own from the start. thin: space is taken as it is written. */
+  readonly provisioning: 'thick' | 'thin';
   /** The parameters it was made with, for comparing a repeated request. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Mutable parameters (I/O limits), as last asked for. */
+  readonly mutable: Readonly<Record<string, string>>;
+  /** What it was made from, for comparing a repeated request. */
+  readonly source?: ContentSource | undefined;
+  /** Stored things that may share bytes have the same family: the ID of the volume they all descend from. */
+  readonly family: string;
+  /** The size before a growth that has not ended yet. */
+  readonly grownFrom?: bigint | undefined;
+  /** An inline ephemeral volume: it lives and dies with the pod at this target. */
+  readonly ephemeral?: boolean | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
+}
+
+/** A snapshot or volume by ID. */
+export interface ContentSource {
+  readonly kind: 'snapshot' | 'volume';
+  readonly id: string;
 }
 
 /** How one capability of a request wants to use a volume. */
 export interface WantedUse {
   readonly kind: 'block' | 'filesystem';
   /** Undefined when the request leaves the choice to us, and for block. */
-  readonly fsType: FilesystemType | undefined;
+  readonly fsType: FsType | undefined;
   readonly mountFlags: readonly string[];
   readonly mode: AccessMode;
 }
@@ -47,9 +73,6 @@ export interface CapacityRange {
   readonly limit: bigint;
 }
 
-/** mkfs.xfs refuses less than 300 MiB; ext4 needs room for its journal; blocks are counted in MiB. */
-export const minimumBytes = { xfs: 300n * MiB, ext4: 32n * MiB, block: 1n * MiB } as const;
-export const defaultFsType: FilesystemType = 'xfs';
 export const defaultBytes = GiB;
 
 /** Sizes are whole sectors of the loop device. */

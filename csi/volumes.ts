@@ -8,15 +8,15 @@ import { failureOf } from './failures.ts';
 import type { AtPoint } from './faultpoints.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeState } from './nodestate.ts';
-import { commonUse, differenceTo, sizeOf } from './sizing.ts';
+import { commonType, differenceTo, sizeOf, typeIn } from './sizing.ts';
 import type { NewVolume } from './sizing.ts';
-import type { VolumeStore } from './store.ts';
-import { newVolumeId, poolOf } from './volumeid.ts';
+import type { RecordStore } from './store.ts';
+import { newObjectId, poolOf } from './objectid.ts';
 import type { VolumeRecord } from './volume.ts';
 
 export interface VolumesParts {
   readonly pool: { readonly name: string; readonly id: string };
-  readonly store: VolumeStore;
+  readonly store: RecordStore;
   readonly ledger: Ledger;
   readonly engine: Engine;
   readonly nodeState: NodeState;
@@ -84,7 +84,7 @@ export class Volumes {
   /** Deletes the volume; one that does not exist is deleted. Throws FAILED_PRECONDITION when it is in use or elsewhere. */
   delete(id: string): Promise<void> {
     const { pool } = this.#parts;
-    const owner = poolOf(id);
+    const owner = poolOf('volume', id);
     if (owner !== undefined && owner !== pool.id) {
       const where = `volume ${id} lies in another pool (${owner}); this node has ${pool.id}`;
       return Promise.reject(new BerthError('FAILED_PRECONDITION', `${where}; delete it on the node that has it`));
@@ -117,7 +117,7 @@ export class Volumes {
     await nodeState.set(record.id, { published: [] });
     // In the call, not after it: the provisioner asks for the capacity next. An unlink takes some milliseconds.
     // Should it fail, the filesystem still counts the file as used and the next deletion or start removes it.
-    await engine.emptyTrash().finally(() => ledger.release(record.id));
+    await engine.emptyTrash(() => true).finally(() => ledger.release(record.id));
   }
 
   #forget(record: VolumeRecord): void {
@@ -152,25 +152,30 @@ export class Volumes {
 
   async #createNew(request: NewVolume): Promise<VolumeRecord> {
     const { pool, store, ledger, engine, atPoint } = this.#parts;
-    const { kind, type } = commonUse(request.uses);
+    const type = typeIn(engine.offers, commonType(request.uses), pool.name);
     const now = Date.now();
+    const id = newObjectId('volume', pool.id, now);
     const record: VolumeRecord = {
-      id: newVolumeId(pool.id, now),
+      id,
       name: request.name,
       state: 'creating',
-      bytes: sizeOf(request.range, type === undefined ? { kind } : { kind, type }),
-      use: type === undefined ? { kind: 'block' } : { kind: 'filesystem', type, uuid: randomUUID() },
+      bytes: sizeOf(request.range, type, engine.offers),
+      use: type === 'block' ? { kind: 'block' } : { kind: 'filesystem', type, uuid: randomUUID() },
+      provisioning: request.provisioning,
       parameters: request.parameters,
+      mutable: request.mutable,
+      source: request.source,
+      family: id,
       createdAt: new Date(now).toISOString(),
     };
     const ready: VolumeRecord = { ...record, state: 'ready' };
     await ledger.reserve(record.id, record.bytes);
     try {
       this.enter(record);
-      await store.write(record);
+      await store.write({ kind: 'volume', record });
       atPoint('create.intent');
       await engine.create(record);
-      await store.write(ready);
+      await store.write({ kind: 'volume', record: ready });
       atPoint('create.ready');
     } catch (error) {
       await this.#undoFailed(record);
@@ -210,7 +215,7 @@ export class Volumes {
         );
       }
       const deleting: VolumeRecord = { ...record, state: 'deleting' };
-      await store.write(deleting);
+      await store.write({ kind: 'volume', record: deleting });
       this.enter(deleting);
       atPoint('delete.intent');
     }

@@ -1,18 +1,15 @@
 /** VolumeCapability of a request as what the rooms inside work with, and back out as refusals. */
-import type { FilesystemType } from '../../linux/filesystem.ts';
 import type { VolumeCapability__Output } from '../../protos/types/csi/v1/VolumeCapability.ts';
-import { accessModes } from '../volume.ts';
-import type { AccessMode, WantedUse } from '../volume.ts';
+import { accessModes, fsTypes } from '../volume.ts';
+import type { AccessMode, FsType, WantedUse } from '../volume.ts';
 import { invalid } from './fields.ts';
 import { checkMountFlags } from './mountflags.ts';
-
-const fsTypes: readonly string[] = ['xfs', 'ext4'] satisfies readonly FilesystemType[];
 
 /** Well-formed, perhaps unsupported: `reason` says why. */
 export type DecodedUse = WantedUse | { readonly reason: string };
 
-export function isFsType(text: string): text is FilesystemType {
-  return fsTypes.includes(text);
+export function isFsType(text: string): text is FsType {
+  return (fsTypes as readonly string[]).includes(text);
 }
 
 export function unknownFsType(text: string): string {

@@ -1,12 +1,12 @@
 /** The CSI Controller service for this node's pool: decode, validate, hand over. csi-provisioner calls it. */
 import { BerthError, asBerthError } from '../../kit/errors.ts';
-import type { FilesystemType } from '../../linux/filesystem.ts';
 import type { Handlers } from '../../protos/handlers.ts';
+import type { EngineOffers } from '../engine.ts';
 import type { Ledger } from '../ledger.ts';
 import { assertUsable } from '../nodevolumes.ts';
-import { commonUse } from '../sizing.ts';
-import { minimumBytes, sectorBytes } from '../volume.ts';
-import type { VolumeRecord, WantedUse } from '../volume.ts';
+import { commonType } from '../sizing.ts';
+import { sectorBytes } from '../volume.ts';
+import type { FsType, VolumeRecord, WantedUse } from '../volume.ts';
 import type { Volumes } from '../volumes.ts';
 import { decodeCapability, requireUse } from './capability.ts';
 import { checkMaps, checkText, decodeRange, invalid, requireFields } from './fields.ts';
@@ -18,6 +18,7 @@ import type { Topology } from './topology.ts';
 export interface ControllerParts {
   readonly volumes: Volumes;
   readonly ledger: Ledger;
+  readonly offers: EngineOffers;
   readonly poolName: string;
   readonly topology: Topology;
 }
@@ -27,7 +28,7 @@ function describe(volume: VolumeRecord, topology: Topology): object {
   return { volume_id: volume.id, capacity_bytes: volume.bytes.toString(), accessible_topology: [topology] };
 }
 
-function withFsType(use: WantedUse, fsType: FilesystemType | undefined): WantedUse {
+function withFsType(use: WantedUse, fsType: FsType | undefined): WantedUse {
   return use.kind === 'filesystem' && use.fsType === undefined ? { ...use, fsType } : use;
 }
 
@@ -47,6 +48,7 @@ function parametersOrAny(parameters: Readonly<Record<string, string>>): VolumePa
 export function controllerHandlers({
   volumes,
   ledger,
+  offers,
   poolName,
   topology,
 }: ControllerParts): Handlers<'csi.v1.Controller'> {
@@ -68,7 +70,7 @@ export function controllerHandlers({
       const wanted = capabilities.map(requireUse);
       const { pool, fsType } = decodeParameters(request.parameters);
       const uses = wanted.map((use) => withFsType(use, fsType));
-      commonUse(uses);
+      commonType(uses);
       const [key] = Object.keys(mutable);
       if (key !== undefined) throw invalid(`mutable parameter ${JSON.stringify(key.slice(0, 64))} is not supported`);
       const range = decodeRange(request.capacity_range);
@@ -79,7 +81,12 @@ export function controllerHandlers({
         throw new BerthError('RESOURCE_EXHAUSTED', sentence);
       }
       const parameters = pool === undefined ? {} : { pool };
-      return { volume: describe(await volumes.create({ name, range, uses, parameters }), topology) };
+      return {
+        volume: describe(
+          await volumes.create({ name, range, uses, parameters, provisioning: 'thick', mutable }),
+          topology,
+        ),
+      };
     },
 
     DeleteVolume: async (request) => {
@@ -123,10 +130,10 @@ export function controllerHandlers({
       const wanted = uses.flatMap((use) => ('reason' in use ? [] : [withFsType(use, fsType)]));
       // What can never be made here has no room here; that is an answer, not an error.
       if (elsewhere || !hasPool(pool) || wanted.length < uses.length) return { available_capacity: '0' };
-      const { type } = wanted.length === 0 ? {} : commonUse(wanted);
+      const type = wanted.length === 0 ? undefined : (commonType(wanted) ?? 'xfs');
       const available = await ledger.available();
       const size = ((available / sectorBytes) * sectorBytes).toString();
-      const minimum = wanted.length === 0 ? undefined : minimumBytes[type ?? 'block'].toString();
+      const minimum = type === undefined ? undefined : offers.minimumOf(type).toString();
       return {
         available_capacity: size,
         maximum_volume_size: { value: size },

@@ -1,5 +1,5 @@
 /** The parameters of a StorageClass: a closed list. What csi-provisioner adds about the claim is accepted and not kept. */
-import type { FilesystemType } from '../../linux/filesystem.ts';
+import type { FsType } from '../volume.ts';
 import { isFsType, unknownFsType } from './capability.ts';
 import { invalid } from './fields.ts';
 
@@ -11,7 +11,7 @@ export interface VolumeParameters {
   /** The pool a volume must be made in; undefined: any. */
   readonly pool: string | undefined;
   /** For capabilities that name none. */
-  readonly fsType: FilesystemType | undefined;
+  readonly fsType: FsType | undefined;
 }
 
 /** Keys csi-provisioner sets (`csi.storage.k8s.io/pvc/name` and others) describe the claim, not the volume. */

@@ -72,8 +72,8 @@ function namedLines(text: string): readonly (readonly [string, string])[] {
 
 function decode(text: string): VolumeRecordState['volume'] {
   try {
-    const { id, state, bytes } = parseRecord(text);
-    return { id, state, bytes: Number(bytes) };
+    const { kind, record } = parseRecord(text);
+    return kind === 'volume' ? { id: record.id, state: record.state, bytes: Number(record.bytes) } : undefined;
   } catch {
     return undefined;
   }

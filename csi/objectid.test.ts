@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { newPoolId, newVolumeId, poolOf } from './volumeid.ts';
+import { newPoolId, newObjectId, poolOf } from './objectid.ts';
 
 test('an ID names its pool, fits a label, and sorts by time', () => {
   const pool = newPoolId();
-  const [older, newer] = [newVolumeId(pool, 1), newVolumeId(pool, Date.now())];
-  expect(poolOf(older)).toBe(pool);
+  const [older, newer] = [newObjectId('volume', pool, 1), newObjectId('volume', pool, Date.now())];
+  expect(poolOf('volume', older)).toBe(pool);
   expect(newer).toMatch(/^[a-z0-9-]{38}$/);
   expect(older < newer).toBe(true);
 });
@@ -16,5 +16,5 @@ test.each([
   'v1-0a1b2c3d-../../../../etc/passwd/xxx',
   'V1-0a1b2c3d-0123456789abcdefghjkmnpqrs',
 ])('%j never was an ID of ours', (text) => {
-  expect(poolOf(text)).toBeUndefined();
+  expect(poolOf('volume', text)).toBeUndefined();
 });
