@@ -43,7 +43,30 @@ const pool = z.strictObject({
     .describe(
       'The most that volumes of this pool may take together. Without it: what the filesystem has, less a reserve of 1 % (16 MiB to 1 GiB).',
     ),
+  overcommit: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe(
+      'How many times its space thin volumes (parameter `provisioning: thin`) may have together. 1: all of it is kept for them. Above 1 they can run out of space together.',
+    ),
 });
+
+const ephemeral = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether pods may define volumes in their own specification. The CSIDriver has to list `Ephemeral` too.',
+      ),
+    maxSize: quantity.prefault('1Gi').describe('The largest such volume.'),
+  })
+  .prefault({})
+  .describe(
+    'Inline ephemeral volumes (`volumes[].csi` of a pod). Generic ephemeral volumes (`volumes[].ephemeral`) need nothing of this and are scheduled by capacity.',
+  );
 
 export const storageSchema = z.strictObject({
   driverName: z
@@ -65,13 +88,20 @@ export const storageSchema = z.strictObject({
     .refine((pools) => new Set(pools.map(({ path }) => path)).size === pools.length, {
       error: 'expected pools with different paths',
     })
-    .default([{ name: 'default', engine: 'image', path: '/var/lib/berth/pools/default' }])
+    .prefault([{ name: 'default', path: '/var/lib/berth/pools/default' }])
     .describe(
       'The pools of this node. Where a StorageClass names none, the first that can make the volume and has room. Without them: one called `default` in `/var/lib/berth/pools/default`.',
     ),
   runDir: absolutePath
     .default('/run/berth/storage')
     .describe('Where the arguments of stagings are kept; must not survive a reboot, as the mounts do not (tmpfs).'),
+  ephemeral,
+  central: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether the controller calls to grow and to modify volumes are offered. csi-resizer has no mode for node-local drivers: on for a cluster of one node, off for more (volumes then grow on their node while a pod uses them).',
+    ),
   maxVolumes: z
     .int()
     .min(1)

@@ -16,6 +16,17 @@ export const faultPoints = [
   'publish.recorded',
   'publish.bound',
   'unpublish.unmounted',
+  'freeze.frozen',
+  'snapshot.intent',
+  'snapshot.made',
+  'snapshot.ready',
+  'unsnapshot.intent',
+  'unsnapshot.moved',
+  'unsnapshot.forgotten',
+  'group.intent',
+  'group.made',
+  'grow.intent',
+  'grow.grown',
 ] as const;
 
 /** Called at every point; the default does nothing. */

@@ -18,7 +18,7 @@ function disk(total: bigint): { used: bigint; read: () => Promise<{ total: bigin
 }
 
 test('a volume beyond the room is refused with figures, also those of creations in progress', async () => {
-  const ledger = new Ledger('fast', 10n * GiB, disk(100n * GiB).read);
+  const ledger = new Ledger({ pool: 'fast', limit: 10n * GiB, space: disk(100n * GiB).read });
   await ledger.reserve('a', 5n * GiB);
   await expect(ledger.reserve('b', 6n * GiB)).rejects.toMatchObject({
     code: 'RESOURCE_EXHAUSTED',
@@ -31,8 +31,8 @@ test('a volume beyond the room is refused with figures, also those of creations 
 });
 
 test('a hundredth of the disk is left, at least 16 MiB', async () => {
-  expect(await new Ledger('p', undefined, disk(100n * MiB).read).available()).toBe(84n * MiB);
-  expect(await new Ledger('p', undefined, disk(10n * GiB).read).available()).toBe(10n * GiB - (10n * GiB) / 100n);
+  expect(await new Ledger({ pool: 'p', space: disk(100n * MiB).read }).available()).toBe(84n * MiB);
+  expect(await new Ledger({ pool: 'p', space: disk(10n * GiB).read }).available()).toBe(10n * GiB - (10n * GiB) / 100n);
 });
 
 test('whatever is made and deleted in parallel, no more is promised than there is', async () => {
@@ -43,7 +43,7 @@ test('whatever is made and deleted in parallel, no more is promised than there i
     async (steps, limit) => {
       const total = 216n * MiB;
       const space = disk(total);
-      const ledger = new Ledger('p', limit === null ? undefined : limit * MiB, space.read);
+      const ledger = new Ledger({ pool: 'p', limit: limit === null ? undefined : limit * MiB, space: space.read });
       await Promise.all(
         steps.map(async ({ bytes, ticks, kept }, i) => {
           const id = String(i);

@@ -1,4 +1,7 @@
-/** What a pool has promised: reservations of volumes that exist or are being made. Parallel creates cannot promise twice. */
+/**
+ * What a pool has promised: space of volumes and snapshots that exist or are being made. Parallel creates cannot promise twice.
+ * Of each promise a part is taken already, that is counted as used by the pool's filesystem; the rest must stay free.
+ */
 import { BerthError } from '../kit/errors.ts';
 import { KeyedLock } from '../kit/keyedlock.ts';
 import { formatBytes, GiB, MiB } from './quantity.ts';
@@ -6,35 +9,53 @@ import { formatBytes, GiB, MiB } from './quantity.ts';
 /** Bytes of the pool's filesystem, read from the kernel. */
 export type ReadSpace = () => Promise<{ readonly total: bigint; readonly available: bigint }>;
 
-/** Left for the filesystem's own bookkeeping and for records: a hundredth, within bounds. */
-function marginOf(total: bigint): bigint {
-  const hundredth = total / 100n;
-  return hundredth < 16n * MiB ? 16n * MiB : hundredth > GiB ? GiB : hundredth;
+/** A promise, in bytes. */
+interface Entry {
+  readonly promised: bigint;
+  /** At most `promised`. Too small a figure is safe: less is then promised to others. */
+  readonly taken: bigint;
+  /** Being made now. */
+  readonly running: boolean;
+}
+
+export interface LedgerOptions {
+  readonly pool: string;
+  /** The configured capacity. */
+  readonly limit?: bigint | undefined;
+  readonly space: ReadSpace;
+  /** Left free for the filesystem's own bookkeeping and for records. Default: a hundredth of the whole, within bounds. */
+  readonly marginOf?: (total: bigint) => bigint;
+}
+
+function hundredth(total: bigint): bigint {
+  const part = total / 100n;
+  return part < 16n * MiB ? 16n * MiB : part > GiB ? GiB : part;
 }
 
 export class Ledger {
-  readonly #pool: string;
-  readonly #limit: bigint | undefined;
-  readonly #space: ReadSpace;
-  readonly #entries = new Map<string, { readonly bytes: bigint; readonly onDisk: boolean }>();
+  readonly #options: LedgerOptions;
+  readonly #entries = new Map<string, Entry>();
   // Reading the free space and changing what is promised from it happen one after another.
   readonly #lock = new KeyedLock();
+  #reclaim: (bytes: bigint) => Promise<bigint> = () => Promise.resolve(0n);
 
-  /** `limit` is the configured capacity. */
-  constructor(pool: string, limit: bigint | undefined, space: ReadSpace) {
-    this.#pool = pool;
-    this.#limit = limit;
-    this.#space = space;
+  constructor(options: LedgerOptions) {
+    this.#options = options;
   }
 
-  /** Σ of all reservations, in bytes. */
+  /** Σ of all promises, in bytes. */
   get reserved(): bigint {
-    return this.#sum(() => true);
+    return this.#sum(({ promised }) => promised);
   }
 
-  /** Enters a volume found on disk at start. */
-  enter(id: string, bytes: bigint): void {
-    this.#entries.set(id, { bytes, onDisk: true });
+  /** What frees space on demand: called with the bytes that are missing, answers with the bytes that were freed. */
+  onShortage(reclaim: (bytes: bigint) => Promise<bigint>): void {
+    this.#reclaim = reclaim;
+  }
+
+  /** Enters what was found on disk at start. */
+  enter(id: string, promised: bigint, taken = promised): void {
+    this.#entries.set(id, { promised, taken: least(promised, taken), running: false });
   }
 
   /** The largest volume that can be made now, in bytes. */
@@ -42,56 +63,72 @@ export class Ledger {
     return await this.#lock.run('space', () => this.#available());
   }
 
-  /** Reserves space for a volume, or throws RESOURCE_EXHAUSTED with the figures. */
+  /** Promises `bytes` more to the object, or throws RESOURCE_EXHAUSTED with the figures. */
   async reserve(id: string, bytes: bigint): Promise<void> {
     await this.#lock.run('space', async () => {
-      const available = await this.#available();
+      let available = await this.#available();
+      if (bytes > available && (await this.#reclaim(bytes - available)) > 0n) available = await this.#available();
       if (bytes > available) throw this.#exhausted(bytes, available);
-      this.#entries.set(id, { bytes, onDisk: false });
+      const { promised, taken } = this.#entries.get(id) ?? { promised: 0n, taken: 0n };
+      this.#entries.set(id, { promised: promised + bytes, taken, running: true });
     });
   }
 
-  /** The volume's bytes are allocated: the filesystem counts them as used from now on. */
-  async settle(id: string): Promise<void> {
-    await this.#lock.run('space', () => {
-      const entry = this.#entries.get(id);
-      if (entry !== undefined) this.#entries.set(id, { ...entry, onDisk: true });
-      return Promise.resolve();
-    });
+  /** The object is made, and the filesystem counts `taken` bytes of it as used; without a figure: all. */
+  async settle(id: string, taken?: bigint): Promise<void> {
+    await this.#change(id, ({ promised }) => ({ promised, taken: least(promised, taken ?? promised), running: false }));
   }
 
-  /** The volume is gone. */
+  /** Another figure of what the filesystem counts as used; whether the object is being made stays as it is. */
+  async measured(id: string, taken: bigint): Promise<void> {
+    await this.#change(id, (entry) => ({ ...entry, taken: least(entry.promised, taken) }));
+  }
+
+  /** Takes back a part of a promise: a growth that failed. */
+  async reduce(id: string, promised: bigint): Promise<void> {
+    await this.#change(id, ({ taken }) => ({ promised, taken: least(promised, taken), running: false }));
+  }
+
+  /** The object is gone. */
   async release(id: string): Promise<void> {
     await this.#lock.run('space', () => Promise.resolve(this.#entries.delete(id)));
   }
 
+  async #change(id: string, to: (entry: Entry) => Entry): Promise<void> {
+    await this.#lock.run('space', () => {
+      const entry = this.#entries.get(id);
+      if (entry !== undefined) this.#entries.set(id, to(entry));
+      return Promise.resolve();
+    });
+  }
+
   /** The sentence for a volume that does not fit. */
   #exhausted(asked: bigint, available: bigint): BerthError {
-    const pending = [...this.#entries.values()].filter((entry) => !entry.onDisk).length;
-    const running =
-      pending === 0 ? '' : ` (${formatBytes(this.#pending)} reserved by ${pending} creations in progress)`;
+    const count = [...this.#entries.values()].filter(({ running }) => running).length;
+    const bytes = this.#sum(({ promised, taken, running }) => (running ? promised - taken : 0n));
+    const running = count === 0 ? '' : ` (${formatBytes(bytes)} reserved by ${count} creations in progress)`;
     return new BerthError(
       'RESOURCE_EXHAUSTED',
-      `pool "${this.#pool}" can take a volume of ${formatBytes(available)}, ${formatBytes(asked)} asked${running}; ` +
+      `pool "${this.#options.pool}" can take a volume of ${formatBytes(available)}, ${formatBytes(asked)} asked${running}; ` +
         'delete volumes, enlarge the pool or ask for less [pool-full]',
     );
   }
 
-  get #pending(): bigint {
-    return this.#sum((entry) => !entry.onDisk);
-  }
-
-  #sum(which: (entry: { readonly onDisk: boolean }) => boolean): bigint {
+  #sum(of: (entry: Entry) => bigint): bigint {
     let sum = 0n;
-    for (const entry of this.#entries.values()) if (which(entry)) sum += entry.bytes;
+    for (const entry of this.#entries.values()) sum += of(entry);
     return sum;
   }
 
   async #available(): Promise<bigint> {
-    const { total, available } = await this.#space();
-    const free = available - this.#pending - marginOf(total);
-    const allowed = this.#limit === undefined ? free : this.#limit - this.reserved;
-    const least = free < allowed ? free : allowed;
-    return least < 0n ? 0n : least;
+    const { space, limit, marginOf = hundredth } = this.#options;
+    const { total, available } = await space();
+    const free = available - this.#sum(({ promised, taken }) => promised - taken) - marginOf(total);
+    const allowed = limit === undefined ? free : least(free, limit - this.reserved);
+    return allowed < 0n ? 0n : allowed;
   }
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }

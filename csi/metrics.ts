@@ -5,21 +5,22 @@ import { status } from '@grpc/grpc-js';
 import type { FinishedCall } from '../protos/handlers.ts';
 import type { Findings } from './reconcile.ts';
 
-/** What is read at every scrape; undefined while the service is stopped. */
+/** What is read of a pool at every scrape. */
 export interface PoolFigures {
   readonly pool: string;
   readonly volumes: number;
+  readonly snapshots: number;
   readonly reserved: bigint;
   readonly available: bigint;
 }
 
 export interface StorageMetrics {
   readonly onCall: (call: FinishedCall) => void;
-  readonly onFindings: (findings: Findings) => void;
+  readonly onFindings: (pool: string, findings: Findings) => void;
 }
 
 /** Registers the metrics once per registry. `figures` never rejects. */
-export function storageMetrics(registry: Registry, figures: () => Promise<PoolFigures | undefined>): StorageMetrics {
+export function storageMetrics(registry: Registry, figures: () => Promise<readonly PoolFigures[]>): StorageMetrics {
   const registers = [registry];
   const calls = new Counter({
     name: 'berth_csi_calls_total',
@@ -37,7 +38,7 @@ export function storageMetrics(registry: Registry, figures: () => Promise<PoolFi
   const found = new Gauge({
     name: 'berth_csi_start_findings',
     help: 'What the last start found in the pool, by kind; 0 everywhere after a clean stop.',
-    labelNames: ['kind'],
+    labelNames: ['pool', 'kind'],
     registers,
   });
   const gauge = (name: string, help: string, read: (now: PoolFigures) => number): void => {
@@ -48,21 +49,23 @@ export function storageMetrics(registry: Registry, figures: () => Promise<PoolFi
       registers,
       async collect() {
         this.reset();
-        const now = await figures();
-        if (now !== undefined) this.set({ pool: now.pool }, read(now));
+        for (const now of await figures()) this.set({ pool: now.pool }, read(now));
       },
     });
   };
   gauge('berth_csi_volumes', 'Volumes in the pool.', ({ volumes }) => volumes);
-  gauge('berth_csi_pool_reserved_bytes', 'Bytes promised to volumes.', ({ reserved }) => Number(reserved));
+  gauge('berth_csi_snapshots', 'Snapshots in the pool.', ({ snapshots }) => snapshots);
+  gauge('berth_csi_pool_reserved_bytes', 'Bytes promised to volumes and snapshots.', ({ reserved }) =>
+    Number(reserved),
+  );
   gauge('berth_csi_pool_available_bytes', 'The largest volume that fits.', ({ available }) => Number(available));
   return {
     onCall({ method, code, seconds: took }) {
       calls.inc({ method, code: status[code] });
       seconds.observe({ method }, took);
     },
-    onFindings(findings) {
-      for (const [kind, count] of Object.entries(findings)) found.set({ kind }, Number(count));
+    onFindings(pool, findings) {
+      for (const [kind, count] of Object.entries(findings)) found.set({ pool, kind }, Number(count));
     },
   };
 }

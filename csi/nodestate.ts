@@ -19,6 +19,7 @@ const published = z.strictObject({ path: z.string(), readonly: z.boolean(), ...u
 const stateSchema = z.strictObject({
   staged: staged.optional(),
   published: z.array(published).readonly(),
+  frozen: z.boolean().optional(),
 });
 
 export type Staged = z.output<typeof staged>;
@@ -26,6 +27,8 @@ export type Published = z.output<typeof published>;
 export interface VolumeNodeState {
   readonly staged?: Staged | undefined;
   readonly published: readonly Published[];
+  /** Its writers may be held still: whoever finds it thaws. */
+  readonly frozen?: boolean | undefined;
 }
 
 const nothing: VolumeNodeState = { published: [] };
@@ -69,7 +72,7 @@ export class NodeState {
     // become a file name.
     if (poolOf('volume', id) === undefined) return;
     const path = join(this.#folder, `${id}.json`);
-    if (state.staged === undefined && state.published.length === 0) {
+    if (state.staged === undefined && state.published.length === 0 && state.frozen !== true) {
       this.#states.delete(id);
       await rm(path, { force: true });
       return;

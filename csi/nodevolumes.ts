@@ -2,24 +2,23 @@
 import { BerthError, errnoOf } from '../kit/errors.ts';
 import type { Filesystems, FilesystemUsage } from '../linux/filesystem.ts';
 import type { Mounts } from '../linux/mount.ts';
-import type { Engine, Placement } from './engine.ts';
+import type { Placement } from './engine.ts';
 import { failureOf } from './failures.ts';
-import type { AtPoint } from './faultpoints.ts';
-import type { NodeState, Published, Staged, VolumeNodeState } from './nodestate.ts';
+import { growVolume } from './growth.ts';
+import type { Published, Staged, VolumeNodeState } from './nodestate.ts';
+import type { PoolParts } from './poolparts.ts';
 import { assertDirect, assertFolder, makeTarget, removeTarget } from './targets.ts';
 import type { Volumes } from './volumes.ts';
 import { describeUse } from './volume.ts';
-import type { VolumeRecord, WantedUse } from './volume.ts';
+import type { CapacityRange, VolumeRecord, WantedUse } from './volume.ts';
 
 export interface NodeVolumesParts {
+  readonly parts: PoolParts;
   readonly volumes: Volumes;
-  readonly engine: Engine;
-  readonly nodeState: NodeState;
   readonly mounts: Mounts;
   readonly filesystems: Filesystems;
   /** The kubelet's folder: staging and target paths lie below it. */
   readonly kubeletRoot: string;
-  readonly atPoint: AtPoint;
 }
 
 /** Where a staged volume is to be shown. */
@@ -56,15 +55,18 @@ function isAt(placement: Placement, path: string): boolean {
 }
 
 export class NodeVolumes {
-  readonly #parts: NodeVolumesParts;
+  readonly #parts: PoolParts;
+  readonly #own: Omit<NodeVolumesParts, 'parts'>;
 
-  constructor(parts: NodeVolumesParts) {
+  constructor({ parts, ...own }: NodeVolumesParts) {
     this.#parts = parts;
+    this.#own = own;
   }
 
   /** Attaches the volume and mounts its filesystem at the existing folder. Repeatable; ALREADY_EXISTS with other arguments. */
   async stage(id: string, path: string, use: WantedUse): Promise<void> {
-    const { volumes, engine, nodeState, kubeletRoot, atPoint } = this.#parts;
+    const { engine, nodeState, atPoint } = this.#parts;
+    const { volumes, kubeletRoot } = this.#own;
     await volumes.exclusive(id, 'staging', async () => {
       const volume = volumes.get(id);
       assertUsable(volume, use);
@@ -103,7 +105,8 @@ export class NodeVolumes {
 
   /** Unmounts and detaches the volume. Repeatable; FAILED_PRECONDITION while it is published. */
   async unstage(id: string, path: string): Promise<void> {
-    const { volumes, engine, nodeState, atPoint } = this.#parts;
+    const { engine, nodeState, atPoint } = this.#parts;
+    const { volumes } = this.#own;
     await volumes.exclusive(id, 'unstaging', async () => {
       const volume = volumes.find(id);
       if (volume === undefined) {
@@ -130,7 +133,8 @@ export class NodeVolumes {
 
   /** Shows the staged volume at the target, which is made. Repeatable; ALREADY_EXISTS with other arguments. */
   async publish(id: string, request: PublishRequest): Promise<void> {
-    const { volumes, engine, nodeState, kubeletRoot, atPoint } = this.#parts;
+    const { engine, nodeState, atPoint } = this.#parts;
+    const { volumes, kubeletRoot } = this.#own;
     const { staging, target, readonly, use } = request;
     await volumes.exclusive(id, 'publishing', async () => {
       const volume = volumes.get(id);
@@ -172,7 +176,8 @@ export class NodeVolumes {
 
   /** Takes the volume off the target and removes the target. Repeatable, also for volumes that are gone. */
   async unpublish(id: string, target: string): Promise<void> {
-    const { volumes, nodeState, atPoint } = this.#parts;
+    const { nodeState, atPoint } = this.#parts;
+    const { volumes } = this.#own;
     await volumes.exclusive(id, 'unpublishing', async () => {
       const volume = volumes.find(id);
       if (volume === undefined) await this.#assertFree(target);
@@ -186,17 +191,34 @@ export class NodeVolumes {
 
   /** Figures of a volume at a place where it is staged or published; NOT_FOUND when it is not there. */
   async usage(id: string, path: string): Promise<VolumeUsage> {
-    const { volumes, engine, nodeState, filesystems } = this.#parts;
+    const { volumes, filesystems } = this.#own;
     const volume = volumes.get(id);
-    const placement = await engine.look(volume).catch((error: unknown) => {
-      throw failureOf(error, `reading the figures of volume ${id}`);
-    });
-    const staged = this.#isStaged(placement, nodeState.of(id), path, volume.use.kind);
-    if (!staged && !isAt(placement, path)) {
-      throw new BerthError('NOT_FOUND', `volume ${id} is neither staged nor published at that path`);
-    }
+    await this.#assertShown(volume, path);
     if (volume.use.kind === 'block') return { kind: 'block', total: volume.bytes };
     return { kind: 'filesystem', usage: await filesystems.usage(path) };
+  }
+
+  /**
+   * Brings a volume that is staged or published at the path to the size asked for, while pods use it; without a range it
+   * finishes what was begun. NOT_FOUND when it is not there.
+   */
+  async grow(id: string, path: string, range: CapacityRange | undefined): Promise<VolumeRecord> {
+    const { volumes } = this.#own;
+    return await volumes.exclusive(id, 'growing', async () => {
+      const volume = volumes.get(id);
+      await this.#assertShown(volume, path);
+      return await growVolume(volume, range ?? { required: volume.bytes, limit: 0n }, this.#parts);
+    });
+  }
+
+  async #assertShown(volume: VolumeRecord, path: string): Promise<void> {
+    const { engine, nodeState } = this.#parts;
+    const placement = await engine.look(volume).catch((error: unknown) => {
+      throw failureOf(error, `looking for volume ${volume.id}`);
+    });
+    const staged = this.#isStaged(placement, nodeState.of(volume.id), path, volume.use.kind);
+    if (staged || isAt(placement, path)) return;
+    throw new BerthError('NOT_FOUND', `volume ${volume.id} is neither staged nor published at that path`);
   }
 
   /** A raw block volume is staged by being attached: nothing is mounted at its staging path. */
@@ -222,7 +244,7 @@ export class NodeVolumes {
 
   /** Foreign mounts are never touched nor covered. */
   async #assertFree(path: string): Promise<void> {
-    const mounted = (await this.#parts.mounts.list()).some((mount) => mount.mountPoint === path);
+    const mounted = (await this.#own.mounts.list()).some((mount) => mount.mountPoint === path);
     if (mounted) throw new BerthError('FAILED_PRECONDITION', `something else is mounted at ${path}; unmount it first`);
   }
 

@@ -1,55 +1,63 @@
 /**
- * Start-up: brings records, images, loop devices and mounts back into agreement after any crash or reboot. Idempotent;
+ * Start-up: brings records, bytes, devices and mounts of a pool back into agreement after any crash or reboot. Idempotent;
  * unfinished work is undone or finished, what nobody uses is detached, what is not ours is reported and kept.
  */
 import { messageOf } from '../kit/errors.ts';
-import type { Logger } from '../kit/log.ts';
-import type { Engine } from './engine.ts';
-import type { Ledger } from './ledger.ts';
-import type { NodeState } from './nodestate.ts';
-import type { RecordStore } from './store.ts';
+import type { Groups } from './groups.ts';
+import { finishGrowth } from './growth.ts';
+import type { PoolParts } from './poolparts.ts';
+import { measure, promiseOf } from './promises.ts';
+import { undoSnapshot } from './snapshots.ts';
+import type { Snapshots } from './snapshots.ts';
+import type { SnapshotRecord } from './snapshot.ts';
 import type { VolumeRecord } from './volume.ts';
+import { undoVolume } from './volumecreation.ts';
 import type { Volumes } from './volumes.ts';
 
-export interface ReconcileParts {
-  readonly store: RecordStore;
-  readonly ledger: Ledger;
-  readonly engine: Engine;
-  readonly nodeState: NodeState;
-  readonly volumes: Volumes;
-  readonly log: Logger;
+export interface ReconcileParts extends PoolParts {
+  readonly manager: { readonly volumes: Volumes; readonly snapshots: Snapshots; readonly groups: Groups };
 }
 
 /** What was found, by kind; all zero after a clean stop. */
 export interface Findings {
-  /** Creations undone and deletions finished. */
+  /** Creations undone, deletions and growths finished. */
   readonly unfinished: number;
-  /** Loop devices nobody used. */
+  /** Filesystems that were held still. */
+  readonly thawed: number;
+  /** Devices nobody used. */
   readonly detached: number;
-  /** Volumes whose image is missing or has another size. */
+  /** Volumes and snapshots whose bytes are missing or have another size. */
   readonly damaged: number;
   /** Records that cannot be read. */
   readonly unreadable: number;
-  /** Files in the pool that belong to no volume. */
+  /** Things in the pool that belong to no record. */
   readonly strangers: number;
-  /** Volumes that could not be brought in order; tried again at the next call or start. */
+  /** Volumes and snapshots that could not be brought in order; tried again at the next call or start. */
   readonly failed: number;
 }
 
+type Finding = keyof Findings;
+
 export async function reconcile(parts: ReconcileParts): Promise<Findings> {
-  const { store, ledger, engine, nodeState, volumes, log } = parts;
-  const findings = { unfinished: 0, detached: 0, damaged: 0, unreadable: 0, strangers: 0, failed: 0 };
-  const { volumes: records, unreadable } = await store.load();
+  const { store, ledger, engine, nodeState, volumes, snapshots, groups, manager, log, overcommit } = parts;
+  const findings = { unfinished: 0, thawed: 0, detached: 0, damaged: 0, unreadable: 0, strangers: 0, failed: 0 };
+  const loaded = await store.load();
   await nodeState.load();
-  for (const { file, reason } of unreadable) {
+  for (const { file, reason } of loaded.unreadable) {
     findings.unreadable++;
-    log.error({ event: 'pool.record_unreadable', file, reason }, 'record cannot be read; it and its image are kept');
+    log.error({ event: 'pool.record_unreadable', file, reason }, 'record cannot be read; it and its bytes are kept');
   }
-  for (const record of records) {
+  for (const record of loaded.groups) groups.enter(record);
+  for (const record of loaded.snapshots) {
+    snapshots.enter(record);
+    ledger.enter(record.id, promiseOf(record, overcommit), engine.offers.copies === 'full' ? undefined : 0n);
+  }
+  for (const record of loaded.volumes) {
     volumes.enter(record);
-    ledger.enter(record.id, record.bytes);
+    const whole = record.provisioning === 'thick' && record.family === record.id;
+    ledger.enter(record.id, promiseOf(record, overcommit), whole ? undefined : 0n);
   }
-  for (const { file, bytes } of await engine.strangers(records)) {
+  for (const { file, bytes } of await engine.strangers([...loaded.volumes, ...loaded.snapshots])) {
     findings.strangers++;
     ledger.enter(`file ${file}`, bytes);
     log.warn(
@@ -57,47 +65,97 @@ export async function reconcile(parts: ReconcileParts): Promise<Findings> {
       'file in the pool belongs to no volume; it is kept and counted',
     );
   }
-  for (const record of records) {
+  const attempt = async (id: string, settle: () => Promise<Finding | undefined>): Promise<void> => {
     try {
-      const found = await settle(record, parts);
+      const found = await settle();
       if (found !== undefined) findings[found]++;
     } catch (error) {
       findings.failed++;
-      log.error(
-        { event: 'volume.unsettled', volume: record.id, reason: messageOf(error) },
-        'volume could not be brought in order',
-      );
+      log.error({ event: 'volume.unsettled', volume: id, reason: messageOf(error) }, 'could not be brought in order');
     }
+  };
+  // First of all: pods wait for it.
+  for (const record of volumes.all())
+    if (nodeState.of(record.id).frozen) await attempt(record.id, () => thaw(record, parts));
+  for (const group of groups.all()) {
+    if (group.state === 'ready') continue;
+    await attempt(group.id, async () => {
+      await (group.state === 'creating' ? manager.groups.undo(group) : manager.groups.finishDeletion(group));
+      return 'unfinished';
+    });
   }
-  const known = new Set(volumes.all().map(({ id }) => id));
-  for (const id of nodeState.ids()) if (!known.has(id)) await nodeState.set(id, { published: [] });
+  for (const record of snapshots.all()) await attempt(record.id, () => settleSnapshot(record, parts));
+  for (const record of volumes.all()) await attempt(record.id, () => settleVolume(record, parts));
+  for (const id of nodeState.ids()) if (volumes.find(id) === undefined) await nodeState.set(id, { published: [] });
   await engine.emptyTrash(() => true);
-  log.info({ event: 'pool.in_order', volumes: known.size, ...findings }, 'pool is in order');
+  await measureShared(parts);
+  log.info(
+    { event: 'pool.in_order', volumes: volumes.size, snapshots: snapshots.size, ...findings },
+    'pool is in order',
+  );
   return findings;
 }
 
-async function settle(
-  record: VolumeRecord,
-  parts: ReconcileParts,
-): Promise<'unfinished' | 'damaged' | 'detached' | undefined> {
-  const { engine, nodeState, volumes, log } = parts;
+/** Families with several members, and thin volumes: what they have taken is read from their bytes. */
+async function measureShared(parts: PoolParts): Promise<void> {
+  const count = new Map<string, number>();
+  for (const { family } of [...parts.volumes.all(), ...parts.snapshots.all()])
+    count.set(family, (count.get(family) ?? 0) + 1);
+  const thin = new Set(
+    parts.volumes.all().flatMap(({ family, provisioning }) => (provisioning === 'thin' ? family : [])),
+  );
+  for (const [family, members] of count) if (members > 1 || thin.has(family)) await measure(family, parts);
+}
+
+async function thaw(record: VolumeRecord, { engine, nodeState }: PoolParts): Promise<Finding> {
+  await engine.thaw(record);
+  await nodeState.set(record.id, { ...nodeState.of(record.id), frozen: false });
+  return 'thawed';
+}
+
+async function settleSnapshot(record: SnapshotRecord, parts: ReconcileParts): Promise<Finding | undefined> {
   if (record.state === 'creating') {
-    await volumes.undo(record);
+    await undoSnapshot(record, parts);
     return 'unfinished';
   }
   if (record.state === 'deleting') {
-    await volumes.finishDeletion(record);
+    await parts.manager.snapshots.finishDeletion(record);
     return 'unfinished';
   }
+  return await damage(record, parts);
+}
+
+async function damage(record: VolumeRecord | SnapshotRecord, { engine, log }: PoolParts): Promise<Finding | undefined> {
+  if (engine.offers.volatile) return undefined;
   const bytes = await engine.sizeOf(record);
-  if (bytes !== record.bytes) {
-    const size = bytes === undefined ? 'missing' : String(bytes);
-    log.error(
-      { event: 'volume.damaged', volume: record.id, image: size, expected: String(record.bytes) },
-      'image is missing or has another size',
-    );
-    return 'damaged';
+  if (bytes === record.bytes) return undefined;
+  const found = bytes === undefined ? 'missing' : String(bytes);
+  log.error(
+    { event: 'volume.damaged', volume: record.id, found, expected: String(record.bytes) },
+    'bytes are missing or have another size',
+  );
+  return 'damaged';
+}
+
+async function settleVolume(record: VolumeRecord, parts: ReconcileParts): Promise<Finding | undefined> {
+  if (record.state === 'creating') {
+    await undoVolume(record, parts);
+    return 'unfinished';
   }
+  if (record.state === 'deleting') {
+    await parts.manager.volumes.finishDeletion(record);
+    return 'unfinished';
+  }
+  const growing = record.grownFrom !== undefined;
+  if (growing) await finishGrowth(record, parts);
+  else if ((await damage(record, parts)) !== undefined) return 'damaged';
+  return (await settlePlacement(record, parts)) ?? (growing ? 'unfinished' : undefined);
+}
+
+async function settlePlacement(
+  record: VolumeRecord,
+  { engine, nodeState }: ReconcileParts,
+): Promise<Finding | undefined> {
   const { attached, places } = await engine.look(record);
   const state = nodeState.of(record.id);
   const published = state.published.filter(({ path }) => places.some((place) => place.path === path));

@@ -353,7 +353,9 @@ describe('a restart', () => {
     await host.start();
     expect(await images()).toEqual(['notes.img']);
     expect(await readdir(join(host.pool, 'meta'))).toEqual(['torn.json']);
-    expect(await host.registry.getSingleMetricAsString('berth_csi_start_findings')).toContain('{kind="strangers"} 1');
+    expect(await host.registry.getSingleMetricAsString('berth_csi_start_findings')).toContain(
+      '{pool="default",kind="strangers"} 1',
+    );
   });
 
   test('is not stopped by a link that leads nowhere', async () => {

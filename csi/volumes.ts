@@ -1,209 +1,114 @@
-/** The volumes of a pool: an index of records, one operation at a time per volume, and creating and deleting by journal. */
-import { randomUUID } from 'node:crypto';
-import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
-import { KeyedLock } from '../kit/keyedlock.ts';
-import type { Logger } from '../kit/log.ts';
-import type { Engine } from './engine.ts';
-import { failureOf } from './failures.ts';
-import type { AtPoint } from './faultpoints.ts';
-import type { Ledger } from './ledger.ts';
-import type { NodeState } from './nodestate.ts';
-import { commonType, differenceTo, sizeOf, typeIn } from './sizing.ts';
+/** The volumes of a pool: created, deleted and found, one operation at a time per volume, by journal. */
+import { BerthError } from '../kit/errors.ts';
+import type { Stored } from './engine.ts';
+import type { PoolParts } from './poolparts.ts';
+import { measure } from './promises.ts';
+import { differenceTo } from './sizing.ts';
 import type { NewVolume } from './sizing.ts';
-import type { RecordStore } from './store.ts';
-import { newObjectId, poolOf } from './objectid.ts';
+import type { SnapshotRecord } from './snapshot.ts';
 import type { VolumeRecord } from './volume.ts';
-
-export interface VolumesParts {
-  readonly pool: { readonly name: string; readonly id: string };
-  readonly store: RecordStore;
-  readonly ledger: Ledger;
-  readonly engine: Engine;
-  readonly nodeState: NodeState;
-  readonly log: Logger;
-  readonly atPoint: AtPoint;
-}
+import { makeVolume, undoVolume } from './volumecreation.ts';
 
 export class Volumes {
-  readonly #parts: VolumesParts;
-  readonly #records = new Map<string, VolumeRecord>();
-  readonly #idByName = new Map<string, string>();
-  readonly #locks = new KeyedLock();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #parts: PoolParts;
 
-  constructor(parts: VolumesParts) {
+  constructor(parts: PoolParts) {
     this.#parts = parts;
   }
 
-  /** Enters a record found on disk. */
-  enter(record: VolumeRecord): void {
-    this.#records.set(record.id, record);
-    this.#idByName.set(record.name, record.id);
-  }
-
   all(): readonly VolumeRecord[] {
-    return [...this.#records.values()];
+    return this.#parts.volumes.all();
   }
 
   /** The volume in any state, or undefined. */
   find(id: string): VolumeRecord | undefined {
-    return this.#records.get(id);
+    return this.#parts.volumes.find(id);
+  }
+
+  /** The volume of that name in any state, or undefined. */
+  named(name: string): VolumeRecord | undefined {
+    return this.#parts.volumes.named(name);
   }
 
   /** A usable volume; throws NOT_FOUND. */
   get(id: string): VolumeRecord {
-    const record = this.#records.get(id);
+    const record = this.find(id);
     if (record?.state === 'ready') return record;
     throw new BerthError('NOT_FOUND', `volume "${id}" does not exist in pool "${this.#parts.pool.name}" of this node`);
   }
 
   /** Runs the only operation on a volume; throws BUSY when there is one. The lock is taken before the first await. */
   exclusive<T>(id: string, what: string, work: () => Promise<T>): Promise<T> {
-    return this.#track(
-      this.#locks.tryRun(`id/${id}`, `volume ${id}`, async () => {
-        try {
-          return await work();
-        } catch (error) {
-          throw failureOf(error, `${what} volume ${id}`);
-        }
-      }),
-    );
+    return this.#parts.operations.exclusive(id, `${what} volume`, work);
   }
 
-  /** Resolves when no operation runs, also one whose caller has gone. */
-  async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
-  }
-
-  /** The volume of that name, made if it is missing. Throws ALREADY_EXISTS when it is another than asked for. */
-  create(request: NewVolume): Promise<VolumeRecord> {
-    const name = `name/${request.name}`;
-    return this.#track(this.#locks.tryRun(name, `volume "${request.name}"`, () => this.#createNamed(request)));
-  }
-
-  /** Deletes the volume; one that does not exist is deleted. Throws FAILED_PRECONDITION when it is in use or elsewhere. */
-  delete(id: string): Promise<void> {
-    const { pool } = this.#parts;
-    const owner = poolOf('volume', id);
-    if (owner !== undefined && owner !== pool.id) {
-      const where = `volume ${id} lies in another pool (${owner}); this node has ${pool.id}`;
-      return Promise.reject(new BerthError('FAILED_PRECONDITION', `${where}; delete it on the node that has it`));
-    }
-    return this.exclusive(id, 'deleting', async () => {
-      const record = this.#records.get(id);
-      if (record === undefined) return;
-      if (record.state === 'creating') await this.undo(record);
-      else await this.#deleteExisting(record);
-    });
-  }
-
-  /** Removes what an unfinished creation left. */
-  async undo(record: VolumeRecord): Promise<void> {
-    const { engine, store, ledger } = this.#parts;
-    await engine.discard(record);
-    await store.remove(record.id);
-    this.#forget(record);
-    await ledger.release(record.id);
-  }
-
-  /** Goes on with a deletion whose intent is written. */
-  async finishDeletion(record: VolumeRecord): Promise<void> {
-    const { engine, store, ledger, nodeState, atPoint } = this.#parts;
-    await engine.moveToTrash(record);
-    atPoint('delete.moved');
-    await store.remove(record.id);
-    atPoint('delete.forgotten');
-    this.#forget(record);
-    await nodeState.set(record.id, { published: [] });
-    // In the call, not after it: the provisioner asks for the capacity next. An unlink takes some milliseconds.
-    // Should it fail, the filesystem still counts the file as used and the next deletion or start removes it.
-    await engine.emptyTrash(() => true).finally(() => ledger.release(record.id));
-  }
-
-  #forget(record: VolumeRecord): void {
-    this.#records.delete(record.id);
-    if (this.#idByName.get(record.name) === record.id) this.#idByName.delete(record.name);
-  }
-
-  #track<T>(operation: Promise<T>): Promise<T> {
-    const settled = operation.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#running.add(settled);
-    void settled.then(() => this.#running.delete(settled));
-    return operation;
-  }
-
-  async #createNamed(request: NewVolume): Promise<VolumeRecord> {
-    const id = this.#idByName.get(request.name);
-    if (id === undefined) return await this.#createNew(request);
-    const existing = await this.exclusive(id, 'creating', async () => {
-      const record = this.#records.get(id);
-      if (record?.state === 'creating') await this.undo(record);
+  /**
+   * The volume of that name, made if it is missing, from the bytes of a source in this pool if one is named. Throws
+   * ALREADY_EXISTS when it is another than asked for, NOT_FOUND without its source. The caller holds the name.
+   */
+  async create(request: NewVolume): Promise<VolumeRecord> {
+    const present = this.named(request.name);
+    if (present === undefined) return await this.#createNew(request);
+    const existing = await this.exclusive(present.id, 'creating', async () => {
+      const record = this.find(present.id);
+      if (record?.state === 'creating') await undoVolume(record, this.#parts);
       if (record?.state === 'deleting') await this.finishDeletion(record);
-      return this.#records.get(id);
+      return this.find(present.id);
     });
     if (existing === undefined) return await this.#createNew(request);
     const difference = differenceTo(existing, request);
     if (difference === undefined) return existing;
-    throw new BerthError('ALREADY_EXISTS', `volume "${request.name}" exists already as ${id}, but ${difference}`);
+    throw new BerthError(
+      'ALREADY_EXISTS',
+      `volume "${request.name}" exists already as ${existing.id}, but ${difference}`,
+    );
   }
 
-  async #createNew(request: NewVolume): Promise<VolumeRecord> {
-    const { pool, store, ledger, engine, atPoint } = this.#parts;
-    const type = typeIn(engine.offers, commonType(request.uses), pool.name);
-    const now = Date.now();
-    const id = newObjectId('volume', pool.id, now);
-    const record: VolumeRecord = {
-      id,
-      name: request.name,
-      state: 'creating',
-      bytes: sizeOf(request.range, type, engine.offers),
-      use: type === 'block' ? { kind: 'block' } : { kind: 'filesystem', type, uuid: randomUUID() },
-      provisioning: request.provisioning,
-      parameters: request.parameters,
-      mutable: request.mutable,
-      source: request.source,
-      family: id,
-      createdAt: new Date(now).toISOString(),
-    };
-    const ready: VolumeRecord = { ...record, state: 'ready' };
-    await ledger.reserve(record.id, record.bytes);
-    try {
-      this.enter(record);
-      await store.write({ kind: 'volume', record });
-      atPoint('create.intent');
-      await engine.create(record);
-      await store.write({ kind: 'volume', record: ready });
-      atPoint('create.ready');
-    } catch (error) {
-      await this.#undoFailed(record);
-      if (errnoOf(error) !== 'ENOSPC') throw failureOf(error, `creating volume "${request.name}"`);
-      // The pool had less room than its filesystem said; now that the part is gone the ledger can tell how much.
-      await ledger.reserve(record.id, record.bytes);
-      await ledger.release(record.id);
-      throw failureOf(error, `creating volume "${request.name}" in pool "${pool.name}"`);
-    }
-    this.enter(ready);
-    await ledger.settle(record.id);
-    return ready;
+  /** Deletes the volume; one that does not exist is deleted. Throws FAILED_PRECONDITION when it is in use. */
+  delete(id: string): Promise<void> {
+    return this.exclusive(id, 'deleting', async () => {
+      const record = this.find(id);
+      if (record === undefined) return;
+      if (record.state === 'creating') await undoVolume(record, this.#parts);
+      else await this.#deleteExisting(record);
+    });
   }
 
-  async #undoFailed(record: VolumeRecord): Promise<void> {
-    try {
-      await this.undo(record);
-    } catch (error) {
-      // It stays as an intent: the next call for this name, or the next start, undoes it.
-      this.#parts.log.error(
-        { event: 'volume.undo_failed', volume: record.id, reason: messageOf(error) },
-        'unfinished volume could not be undone',
-      );
-    }
+  /** Goes on with a deletion whose intent is written. */
+  async finishDeletion(record: VolumeRecord): Promise<void> {
+    const { engine, store, ledger, nodeState, volumes, atPoint } = this.#parts;
+    await engine.moveToTrash(record);
+    atPoint('delete.moved');
+    await store.remove(record.id);
+    atPoint('delete.forgotten');
+    volumes.forget(record);
+    await nodeState.set(record.id, { published: [] });
+    // In the call, not after it: the provisioner asks for the capacity next. An unlink takes some milliseconds.
+    // Should it fail, the filesystem still counts the file as used and the next deletion or start removes it.
+    await engine.emptyTrash(() => true).finally(() => ledger.release(record.id));
+    await measure(record.family, this.#parts);
+  }
+
+  #createNew(request: NewVolume): Promise<VolumeRecord> {
+    const { source } = request;
+    if (source === undefined) return makeVolume(request, undefined, this.#parts);
+    const what = source.kind === 'volume' ? 'cloning volume' : 'restoring snapshot';
+    return this.#parts.operations.exclusive(source.id, what, () =>
+      makeVolume(request, this.#sourceOf(request), this.#parts),
+    );
+  }
+
+  #sourceOf({ source }: NewVolume): Stored | undefined {
+    if (source === undefined) return undefined;
+    const { pool, snapshots } = this.#parts;
+    const found: VolumeRecord | SnapshotRecord | undefined =
+      source.kind === 'volume' ? this.find(source.id) : snapshots.find(source.id);
+    if (found?.state === 'ready') return found;
+    throw new BerthError('NOT_FOUND', `source ${source.kind} ${source.id} does not exist in pool "${pool.name}"`);
   }
 
   async #deleteExisting(record: VolumeRecord): Promise<void> {
-    const { engine, store, nodeState, atPoint } = this.#parts;
+    const { engine, store, nodeState, volumes, atPoint } = this.#parts;
     if (record.state === 'ready') {
       const { attached, places } = await engine.look(record);
       const stagedBlock = record.use.kind === 'block' && attached && nodeState.of(record.id).staged !== undefined;
@@ -216,7 +121,7 @@ export class Volumes {
       }
       const deleting: VolumeRecord = { ...record, state: 'deleting' };
       await store.write({ kind: 'volume', record: deleting });
-      this.enter(deleting);
+      volumes.enter(deleting);
       atPoint('delete.intent');
     }
     await this.finishDeletion(record);

@@ -14,6 +14,8 @@ const fileOf: Readonly<Record<ServiceName, string>> = {
   'v1.PodResourcesLister': 'podresources/v1/podresources.proto',
   'csi.v1.Identity': 'csi/v1/csi.proto',
   'csi.v1.Controller': 'csi/v1/csi.proto',
+  'csi.v1.GroupController': 'csi/v1/csi.proto',
+  'csi.v1.SnapshotMetadata': 'csi/v1/csi.proto',
   'csi.v1.Node': 'csi/v1/csi.proto',
 };
 

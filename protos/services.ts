@@ -1,8 +1,10 @@
 /** Every gRPC service Berth serves or calls, by full name, with its generated types. A new service gets a line here and in load.ts. */
 import type { handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
 import type { ControllerDefinition, ControllerHandlers } from './types/csi/v1/Controller.ts';
+import type { GroupControllerDefinition, GroupControllerHandlers } from './types/csi/v1/GroupController.ts';
 import type { IdentityDefinition, IdentityHandlers } from './types/csi/v1/Identity.ts';
 import type { NodeDefinition, NodeHandlers } from './types/csi/v1/Node.ts';
+import type { SnapshotMetadataDefinition, SnapshotMetadataHandlers } from './types/csi/v1/SnapshotMetadata.ts';
 import type { RegistrationDefinition as PluginDefinition } from './types/pluginregistration/Registration.ts';
 import type { RegistrationHandlers as PluginHandlers } from './types/pluginregistration/Registration.ts';
 import type { PodResourcesListerDefinition, PodResourcesListerHandlers } from './types/v1/PodResourcesLister.ts';
@@ -16,6 +18,8 @@ export interface Services {
   'v1.PodResourcesLister': { definition: PodResourcesListerDefinition; handlers: PodResourcesListerHandlers };
   'csi.v1.Identity': { definition: IdentityDefinition; handlers: IdentityHandlers };
   'csi.v1.Controller': { definition: ControllerDefinition; handlers: ControllerHandlers };
+  'csi.v1.GroupController': { definition: GroupControllerDefinition; handlers: GroupControllerHandlers };
+  'csi.v1.SnapshotMetadata': { definition: SnapshotMetadataDefinition; handlers: SnapshotMetadataHandlers };
   'csi.v1.Node': { definition: NodeDefinition; handlers: NodeHandlers };
 }
 

@@ -8,6 +8,7 @@ import { checkMountFlags } from './mountflags.ts';
 /** Well-formed, perhaps unsupported: `reason` says why. */
 export type DecodedUse = WantedUse | { readonly reason: string };
 
+/** Whether some engine has it; the pool's may not. */
 export function isFsType(text: string): text is FsType {
   return (fsTypes as readonly string[]).includes(text);
 }

@@ -1,35 +1,58 @@
-/** The CSI Controller service for this node's pool: decode, validate, hand over. csi-provisioner calls it. */
-import { BerthError, asBerthError } from '../../kit/errors.ts';
+/** The CSI Controller service for this node's pools: decode, validate, hand over. csi-provisioner calls it. */
+import { asBerthError, BerthError } from '../../kit/errors.ts';
 import type { Handlers } from '../../protos/handlers.ts';
-import type { EngineOffers } from '../engine.ts';
-import type { Ledger } from '../ledger.ts';
+import type { VolumeContentSource__Output } from '../../protos/types/csi/v1/VolumeContentSource.ts';
+import { growVolume } from '../growth.ts';
 import { assertUsable } from '../nodevolumes.ts';
-import { commonType } from '../sizing.ts';
+import type { OpenPool } from '../openpool.ts';
+import type { Pools } from '../pools.ts';
+import { commonType, typeIn } from '../sizing.ts';
 import { sectorBytes } from '../volume.ts';
-import type { FsType, VolumeRecord, WantedUse } from '../volume.ts';
-import type { Volumes } from '../volumes.ts';
+import type { ContentSource, FsType, VolumeRecord, WantedUse } from '../volume.ts';
 import { decodeCapability, requireUse } from './capability.ts';
 import { checkMaps, checkText, decodeRange, invalid, requireFields } from './fields.ts';
+import { pageOf } from './paging.ts';
 import { decodeParameters } from './parameters.ts';
 import type { VolumeParameters } from './parameters.ts';
+import { snapshotHandlers } from './snapshots.ts';
 import { assertWantedHere, includes } from './topology.ts';
 import type { Topology } from './topology.ts';
 
 export interface ControllerParts {
-  readonly volumes: Volumes;
-  readonly ledger: Ledger;
-  readonly offers: EngineOffers;
-  readonly poolName: string;
+  readonly pools: Pools;
   readonly topology: Topology;
+  /** Whether growing and modifying are offered here too (`storage.central`). */
+  readonly central: boolean;
 }
 
-/** What CreateVolume answers. The context is empty: a node finds everything in its own records. */
-function describe(volume: VolumeRecord, topology: Topology): object {
-  return { volume_id: volume.id, capacity_bytes: volume.bytes.toString(), accessible_topology: [topology] };
+/** What a CO is told of a volume. The context is empty: a node finds everything in its own records. */
+function describe({ id, bytes, source }: VolumeRecord, topology: Topology): object {
+  return {
+    volume_id: id,
+    capacity_bytes: bytes.toString(),
+    accessible_topology: [topology],
+    ...(source === undefined
+      ? {}
+      : {
+          content_source:
+            source.kind === 'snapshot'
+              ? { snapshot: { snapshot_id: source.id } }
+              : { volume: { volume_id: source.id } },
+        }),
+  };
 }
 
 function withFsType(use: WantedUse, fsType: FsType | undefined): WantedUse {
   return use.kind === 'filesystem' && use.fsType === undefined ? { ...use, fsType } : use;
+}
+
+function decodeSource(source: VolumeContentSource__Output | null): ContentSource | undefined {
+  if (source === null) return undefined;
+  const id = source.type === 'snapshot' ? source.snapshot?.snapshot_id : source.volume?.volume_id;
+  if (source.type === undefined || id === undefined || id === '')
+    throw invalid('volume_content_source names neither a snapshot nor a volume');
+  checkText('volume_content_source', id);
+  return { kind: source.type, id };
 }
 
 /**
@@ -40,25 +63,40 @@ function parametersOrAny(parameters: Readonly<Record<string, string>>): VolumePa
   try {
     return decodeParameters(parameters);
   } catch (error) {
-    if (asBerthError(error).code === 'INVALID_ARGUMENT') return { pool: undefined, fsType: undefined };
+    if (asBerthError(error).code !== 'INVALID_ARGUMENT') throw error;
+    return { pool: undefined, fsType: undefined, provisioning: 'thick', own: {} };
+  }
+}
+
+function candidatesFor(
+  pools: Pools,
+  { pool, provisioning }: VolumeParameters,
+  uses: readonly WantedUse[],
+): readonly OpenPool[] {
+  try {
+    return pools.candidates({ pool, provisioning, uses, source: undefined });
+  } catch (error) {
+    if (error instanceof BerthError && error.code === 'RESOURCE_EXHAUSTED') return [];
     throw error;
   }
 }
 
-export function controllerHandlers({
-  volumes,
-  ledger,
-  offers,
-  poolName,
-  topology,
-}: ControllerParts): Handlers<'csi.v1.Controller'> {
-  const hasPool = (pool: string | undefined): boolean => pool === undefined || pool === poolName;
+export function controllerHandlers({ pools, topology, central }: ControllerParts): Handlers<'csi.v1.Controller'> {
   return {
+    ...snapshotHandlers(pools),
+
     ControllerGetCapabilities: () => ({
       capabilities: [
         { rpc: { type: 'CREATE_DELETE_VOLUME' } },
         { rpc: { type: 'GET_CAPACITY' } },
+        { rpc: { type: 'LIST_VOLUMES' } },
+        { rpc: { type: 'GET_VOLUME' } },
+        { rpc: { type: 'CREATE_DELETE_SNAPSHOT' } },
+        { rpc: { type: 'LIST_SNAPSHOTS' } },
+        { rpc: { type: 'GET_SNAPSHOT' } },
+        { rpc: { type: 'CLONE_VOLUME' } },
         { rpc: { type: 'SINGLE_NODE_MULTI_WRITER' } },
+        ...(central ? [{ rpc: { type: 'EXPAND_VOLUME' as const } }] : []),
       ],
     }),
 
@@ -68,33 +106,35 @@ export function controllerHandlers({
       checkText('name', name);
       checkMaps({ parameters: request.parameters, secrets: request.secrets, mutable_parameters: mutable });
       const wanted = capabilities.map(requireUse);
-      const { pool, fsType } = decodeParameters(request.parameters);
+      const { pool, fsType, provisioning, own } = decodeParameters(request.parameters);
+      const source = decodeSource(request.volume_content_source);
       const uses = wanted.map((use) => withFsType(use, fsType));
       commonType(uses);
       const [key] = Object.keys(mutable);
       if (key !== undefined) throw invalid(`mutable parameter ${JSON.stringify(key.slice(0, 64))} is not supported`);
       const range = decodeRange(request.capacity_range);
-      if (request.volume_content_source !== null) throw invalid('volume_content_source is not supported');
       assertWantedHere(topology, request.accessibility_requirements);
-      if (!hasPool(pool)) {
-        const sentence = `this node has no pool ${JSON.stringify(pool)}, only ${JSON.stringify(poolName)}`;
-        throw new BerthError('RESOURCE_EXHAUSTED', sentence);
-      }
-      const parameters = pool === undefined ? {} : { pool };
-      return {
-        volume: describe(
-          await volumes.create({ name, range, uses, parameters, provisioning: 'thick', mutable }),
-          topology,
-        ),
-      };
+      const common = { name, range, uses, source, provisioning, parameters: own, mutable };
+      return { volume: describe(await pools.create({ ...common, pool }), topology) };
     },
 
     DeleteVolume: async (request) => {
       requireFields({ volume_id: request.volume_id });
       checkText('volume_id', request.volume_id);
       checkMaps({ secrets: request.secrets });
-      await volumes.delete(request.volume_id);
+      await pools.deleteVolume(request.volume_id);
       return {};
+    },
+
+    ListVolumes: ({ max_entries: max, starting_token: token }) => {
+      const { entries, next_token } = pageOf(pools.volumes(), { kind: 'volume', max, token });
+      return { entries: entries.map((volume) => ({ volume: describe(volume, topology) })), next_token };
+    },
+
+    ControllerGetVolume: ({ volume_id: id }) => {
+      requireFields({ volume_id: id });
+      checkText('volume_id', id);
+      return { volume: describe(pools.ofVolume(id).volumes.get(id), topology), status: {} };
     },
 
     ValidateVolumeCapabilities: (request) => {
@@ -109,7 +149,7 @@ export function controllerHandlers({
       checkText('volume_id', id);
       checkMaps({ volume_context, parameters, mutable_parameters, secrets: request.secrets });
       const uses = capabilities.map(decodeCapability);
-      const volume = volumes.get(id);
+      const volume = pools.ofVolume(id).volumes.get(id);
       for (const use of uses) {
         if ('reason' in use) return { message: use.reason };
         try {
@@ -125,20 +165,55 @@ export function controllerHandlers({
     GetCapacity: async (request) => {
       checkMaps({ parameters: request.parameters });
       const uses = request.volume_capabilities.map(decodeCapability);
-      const { pool, fsType } = parametersOrAny(request.parameters);
+      const parameters = parametersOrAny(request.parameters);
       const elsewhere = request.accessible_topology !== null && !includes(topology, request.accessible_topology);
-      const wanted = uses.flatMap((use) => ('reason' in use ? [] : [withFsType(use, fsType)]));
+      const wanted = uses.flatMap((use) => ('reason' in use ? [] : [withFsType(use, parameters.fsType)]));
       // What can never be made here has no room here; that is an answer, not an error.
-      if (elsewhere || !hasPool(pool) || wanted.length < uses.length) return { available_capacity: '0' };
-      const type = wanted.length === 0 ? undefined : (commonType(wanted) ?? 'xfs');
-      const available = await ledger.available();
-      const size = ((available / sectorBytes) * sectorBytes).toString();
-      const minimum = type === undefined ? undefined : offers.minimumOf(type).toString();
+      const candidates = elsewhere || wanted.length < uses.length ? [] : candidatesFor(pools, parameters, wanted);
+      // The size of one volume: it has to lie in one pool.
+      let best: { readonly size: bigint; readonly open: OpenPool } | undefined;
+      for (const open of candidates) {
+        const size = await largestIn(open, parameters);
+        if (best === undefined || size > best.size) best = { size, open };
+      }
+      if (best === undefined) return { available_capacity: '0' };
+      const size = best.size.toString();
+      const minimum = wanted.length === 0 ? undefined : minimumIn(best.open, wanted);
       return {
         available_capacity: size,
         maximum_volume_size: { value: size },
-        ...(minimum === undefined ? {} : { minimum_volume_size: { value: minimum } }),
+        ...(minimum === undefined ? {} : { minimum_volume_size: { value: minimum.toString() } }),
       };
     },
+
+    ControllerExpandVolume: async ({ volume_id: id, capacity_range, volume_capability, secrets }) => {
+      requireFields({ volume_id: id, capacity_range });
+      checkText('volume_id', id);
+      checkMaps({ secrets });
+      if (volume_capability !== null) requireUse(volume_capability);
+      const range = decodeRange(capacity_range);
+      if (range === undefined) throw invalid('capacity_range is missing');
+      const { volumes, parts } = pools.ofVolume(id);
+      const grown = await volumes.exclusive(id, 'growing', () => growVolume(volumes.get(id), range, parts));
+      // A filesystem grows where it is mounted, at the latest with the next staging.
+      return { capacity_bytes: grown.bytes.toString(), node_expansion_required: grown.use.kind === 'filesystem' };
+    },
   };
+}
+
+/** The largest volume a pool can take, in bytes: thin ones are kept a part of. */
+async function largestIn({ parts }: OpenPool, { provisioning }: VolumeParameters): Promise<bigint> {
+  const available = await parts.ledger.available();
+  const factor = provisioning === 'thin' ? BigInt(Math.floor(parts.overcommit * 1000)) : 1000n;
+  return ((available * factor) / 1000n / sectorBytes) * sectorBytes;
+}
+
+/** Undefined where the pool makes no such volume. */
+function minimumIn({ pool, parts }: OpenPool, wanted: readonly WantedUse[]): bigint | undefined {
+  try {
+    return parts.engine.offers.minimumOf(typeIn(parts.engine.offers, commonType(wanted), pool.name));
+  } catch (error) {
+    if (error instanceof BerthError) return undefined;
+    throw error;
+  }
 }

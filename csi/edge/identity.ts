@@ -16,6 +16,9 @@ export function identityHandlers({ driverName, version, fault }: IdentityParts):
       capabilities: [
         { service: { type: 'CONTROLLER_SERVICE' } },
         { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
+        { service: { type: 'GROUP_CONTROLLER_SERVICE' } },
+        { service: { type: 'SNAPSHOT_METADATA_SERVICE' } },
+        { volume_expansion: { type: 'ONLINE' } },
       ],
     }),
     Probe: async () => {

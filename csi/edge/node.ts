@@ -1,18 +1,24 @@
 /** The CSI Node service: decode, validate, hand over. The kubelet calls it. */
 import { BerthError } from '../../kit/errors.ts';
 import type { Handlers } from '../../protos/handlers.ts';
+import { ephemeralId, publishEphemeral, unpublishEphemeral } from '../ephemeral.ts';
+import type { EphemeralPolicy } from '../ephemeral.ts';
 import type { NodeVolumes } from '../nodevolumes.ts';
+import { poolOf } from '../objectid.ts';
+import type { Pools } from '../pools.ts';
 import type { WantedUse } from '../volume.ts';
 import { requireUse } from './capability.ts';
-import { checkMaps, checkPath, checkText, invalid, pathFault, requireFields } from './fields.ts';
+import { decodeInline, isInline } from './inline.ts';
+import { checkMaps, checkPath, checkText, decodeRange, invalid, pathFault, requireFields } from './fields.ts';
 import type { Topology } from './topology.ts';
 
 export interface NodeParts {
-  readonly nodeVolumes: NodeVolumes;
+  readonly pools: Pools;
   readonly kubeletRoot: string;
   readonly nodeName: string;
   readonly maxVolumes: number;
   readonly topology: Topology;
+  readonly ephemeral: EphemeralPolicy;
 }
 
 /** Whether the pod may only read: asked for by the request, or all its access mode allows. */
@@ -20,13 +26,16 @@ function isReadonly(use: WantedUse, readonly: boolean): boolean {
   return readonly || use.mode === 'SINGLE_NODE_READER_ONLY' || use.mountFlags.includes('ro');
 }
 
-export function nodeHandlers({
-  nodeVolumes,
-  kubeletRoot,
-  nodeName,
-  maxVolumes,
-  topology,
-}: NodeParts): Handlers<'csi.v1.Node'> {
+export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
+  const { pools, kubeletRoot, nodeName, maxVolumes, topology, ephemeral } = parts;
+
+  /** Where a volume of this ID is, or would be: taking back what does not exist is done anywhere. */
+  const nodeVolumesOf = (id: string): NodeVolumes => {
+    const open = pools.ofId('volume', id) ?? pools.all()[0];
+    if (open === undefined) throw new BerthError('UNAVAILABLE', 'no pool is open');
+    return open.nodeVolumes;
+  };
+
   return {
     NodeGetInfo: () => ({
       node_id: nodeName,
@@ -38,6 +47,7 @@ export function nodeHandlers({
       capabilities: [
         { rpc: { type: 'STAGE_UNSTAGE_VOLUME' } },
         { rpc: { type: 'GET_VOLUME_STATS' } },
+        { rpc: { type: 'EXPAND_VOLUME' } },
         { rpc: { type: 'SINGLE_NODE_MULTI_WRITER' } },
       ],
     }),
@@ -49,7 +59,7 @@ export function nodeHandlers({
       checkMaps({ publish_context, volume_context, secrets });
       const use = requireUse(volume_capability);
       checkPath('staging_target_path', staging_target_path, kubeletRoot);
-      await nodeVolumes.stage(volume_id, staging_target_path, use);
+      await nodeVolumesOf(volume_id).stage(volume_id, staging_target_path, use);
       return {};
     },
 
@@ -57,7 +67,7 @@ export function nodeHandlers({
       requireFields({ volume_id, staging_target_path });
       checkText('volume_id', volume_id);
       checkPath('staging_target_path', staging_target_path, kubeletRoot);
-      await nodeVolumes.unstage(volume_id, staging_target_path);
+      await nodeVolumesOf(volume_id).unstage(volume_id, staging_target_path);
       return {};
     },
 
@@ -74,11 +84,17 @@ export function nodeHandlers({
         throw invalid('raw block volumes cannot be published read-only');
       }
       checkPath('target_path', target_path, kubeletRoot);
+      if (isInline(volume_context)) {
+        const inline = decodeInline(volume_context, use);
+        await publishEphemeral(pools, ephemeral, { handle: volume_id, target: target_path, readonly, use, ...inline });
+        return {};
+      }
       if (staging_target_path === '') {
         throw new BerthError('FAILED_PRECONDITION', 'staging_target_path is missing; stage the volume first');
       }
       checkPath('staging_target_path', staging_target_path, kubeletRoot);
-      await nodeVolumes.publish(volume_id, { staging: staging_target_path, target: target_path, readonly, use });
+      const published = { staging: staging_target_path, target: target_path, readonly, use };
+      await nodeVolumesOf(volume_id).publish(volume_id, published);
       return {};
     },
 
@@ -86,7 +102,9 @@ export function nodeHandlers({
       requireFields({ volume_id, target_path });
       checkText('volume_id', volume_id);
       checkPath('target_path', target_path, kubeletRoot);
-      await nodeVolumes.unpublish(volume_id, target_path);
+      const ours = poolOf('volume', volume_id) !== undefined;
+      if (!ours && (await unpublishEphemeral(pools, volume_id, target_path))) return {};
+      await nodeVolumesOf(volume_id).unpublish(volume_id, target_path);
       return {};
     },
 
@@ -96,7 +114,8 @@ export function nodeHandlers({
       if (pathFault(volume_path, kubeletRoot) !== undefined) {
         throw new BerthError('NOT_FOUND', `volume ${volume_id} is not at that path`);
       }
-      const found = await nodeVolumes.usage(volume_id, volume_path);
+      const id = ephemeralId(pools, volume_id) ?? volume_id;
+      const found = await pools.ofVolume(id).nodeVolumes.usage(id, volume_path);
       if (found.kind === 'block') return { usage: [{ unit: 'BYTES', total: found.total.toString() }] };
       const row = (unit: 'BYTES' | 'INODES', { total, used, available }: Readonly<Record<string, bigint>>): object => ({
         unit,
@@ -105,6 +124,20 @@ export function nodeHandlers({
         available: String(available),
       });
       return { usage: [row('BYTES', found.usage.bytes), row('INODES', found.usage.inodes)] };
+    },
+
+    NodeExpandVolume: async (request) => {
+      const { volume_id, volume_path, capacity_range, volume_capability, secrets } = request;
+      requireFields({ volume_id, volume_path });
+      checkText('volume_id', volume_id);
+      checkMaps({ secrets });
+      if (volume_capability !== null) requireUse(volume_capability);
+      const range = decodeRange(capacity_range);
+      if (pathFault(volume_path, kubeletRoot) !== undefined) {
+        throw new BerthError('NOT_FOUND', `volume ${volume_id} is not at that path`);
+      }
+      const { bytes } = await pools.ofVolume(volume_id).nodeVolumes.grow(volume_id, volume_path, range);
+      return { capacity_bytes: bytes.toString() };
     },
   };
 }

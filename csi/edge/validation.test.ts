@@ -103,7 +103,35 @@ describe('CreateVolume refuses', () => {
       /4096 are allowed/,
     ],
     ['a mutable parameter', { ...good, mutable_parameters: { iops: '1' } }, 'INVALID_ARGUMENT', /mutable/],
-    ['a source', { ...good, volume_content_source: { volume: { volume_id: 'x' } } }, 'INVALID_ARGUMENT', /source/],
+    [
+      'a source that never was one',
+      { ...good, volume_content_source: { volume: { volume_id: 'x' } } },
+      'NOT_FOUND',
+      /source volume "x" does not exist/,
+    ],
+    [
+      'a source of another node',
+      {
+        ...good,
+        volume_content_source: { snapshot: { snapshot_id: 's1-ffffffff-0123456789abcdefghjkmnpqrs' } },
+      },
+      'RESOURCE_EXHAUSTED',
+      /lies on another node/,
+    ],
+    ['an empty source', { ...good, volume_content_source: {} }, 'INVALID_ARGUMENT', /neither a snapshot nor a volume/],
+    ['a kind of provisioning', { ...good, parameters: { provisioning: 'fat' } }, 'INVALID_ARGUMENT', /thick or thin/],
+    [
+      'thin where there is none',
+      { ...good, parameters: { provisioning: 'thin' } },
+      'INVALID_ARGUMENT',
+      /no thin volumes/,
+    ],
+    [
+      'a filesystem the pool does not make',
+      { ...good, volume_capabilities: [mountCapability({ fs_type: 'tmpfs' })] },
+      'INVALID_ARGUMENT',
+      /pool "default" makes/,
+    ],
     [
       'a pool that is not here',
       { ...good, parameters: { pool: '../fast' } },
@@ -244,14 +272,17 @@ test.each(traversals)('the name and the ID %j reach no file', async (text) => {
   expect(['OK', 'INVALID_ARGUMENT']).toContain(outcome);
 });
 
-test('what is not built yet is not implemented, and no capability says otherwise', async () => {
-  await expect(host.controller.ListVolumes({})).rejects.toMatchObject({ code: 'UNSUPPORTED' });
-  await expect(host.node.NodeExpandVolume({})).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+test('the plugin says what it can do, and offers growth to controllers only where it is central', async () => {
   const { capabilities } = await host.identity.GetPluginCapabilities({});
-  expect(capabilities.map(({ service }) => service?.type)).toEqual([
+  expect(capabilities.map(({ service, volume_expansion }) => service?.type ?? volume_expansion?.type)).toEqual([
     'CONTROLLER_SERVICE',
     'VOLUME_ACCESSIBILITY_CONSTRAINTS',
+    'GROUP_CONTROLLER_SERVICE',
+    'SNAPSHOT_METADATA_SERVICE',
+    'ONLINE',
   ]);
+  const controller = await host.controller.ControllerGetCapabilities({});
+  expect(controller.capabilities.map(({ rpc }) => rpc?.type)).not.toContain('EXPAND_VOLUME');
 });
 
 test('capabilities are confirmed or refused with the reason', async () => {

@@ -7,10 +7,12 @@ import { createLogger } from '../../kit/log.ts';
 import type { Service } from '../../kit/service.ts';
 import { dial } from '../../protos/dial.ts';
 import type { Caller } from '../../protos/dial.ts';
+import type { ServiceName } from '../../protos/services.ts';
 import type { VolumeCapability } from '../../protos/types/csi/v1/VolumeCapability.ts';
 import { storageSchema } from '../config.ts';
-import { createStorageService, driverSocketPath } from '../service.ts';
+import { createStorageService } from '../service.ts';
 import type { StorageOptions } from '../service.ts';
+import { driverSocketPath } from '../serving.ts';
 
 type MountCapability = { readonly fs_type?: string; readonly mount_flags?: string[] };
 type Mode = 'SINGLE_NODE_WRITER' | 'SINGLE_NODE_READER_ONLY' | 'SINGLE_NODE_SINGLE_WRITER' | 'SINGLE_NODE_MULTI_WRITER';
@@ -32,6 +34,8 @@ export interface TestNodeOptions {
   readonly pool?: string;
   readonly capacity?: string;
   readonly atPoint?: StorageOptions['atPoint'];
+  /** More of the `storage` section. */
+  readonly storage?: Readonly<Record<string, unknown>>;
 }
 
 export class TestNode {
@@ -64,6 +68,7 @@ export class TestNode {
     const config = storageSchema.parse({
       pools: [{ name: 'default', path: this.pool, ...(capacity === undefined ? {} : { capacity }) }],
       runDir: join(this.folder, 'run'),
+      ...this.#options.storage,
     });
     this.#service = createStorageService(config, {
       nodeName: 'node-a',
@@ -105,11 +110,19 @@ export class TestNode {
     return this.#dial('csi.v1.Controller');
   }
 
+  get groups(): Caller<'csi.v1.GroupController'> {
+    return this.#dial('csi.v1.GroupController');
+  }
+
+  get snapshotMetadata(): Caller<'csi.v1.SnapshotMetadata'> {
+    return this.#dial('csi.v1.SnapshotMetadata');
+  }
+
   get node(): Caller<'csi.v1.Node'> {
     return this.#dial('csi.v1.Node');
   }
 
-  #dial<S extends 'csi.v1.Identity' | 'csi.v1.Controller' | 'csi.v1.Node'>(service: S): Caller<S> {
+  #dial<S extends Extract<ServiceName, `csi.${string}`>>(service: S): Caller<S> {
     const client = dial(service, this.socket, { timeoutMs: 30_000 });
     this.#clients.push(client);
     return client;

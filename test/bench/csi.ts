@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { driverSocketPath } from '../../csi/service.ts';
+import { driverSocketPath } from '../../csi/serving.ts';
 import { dial } from '../../protos/dial.ts';
 import type { VolumeCapability } from '../../protos/types/csi/v1/VolumeCapability.ts';
 import type { Benchmark, Scene } from './benchmark.ts';

@@ -1,0 +1,56 @@
+/** Volumes held still while something reads them: what is copied then is as if the power had failed after a sync. */
+import { BerthError, messageOf } from '../kit/errors.ts';
+import type { PoolParts } from './poolparts.ts';
+import type { VolumeRecord } from './volume.ts';
+
+/** Pods wait while their filesystem is frozen. Sharing bytes takes milliseconds, copying them the time of the disk. */
+const limitMs = { shared: 5_000, full: 60_000, none: 0 } as const;
+
+/**
+ * Runs `work` while the volumes are frozen, and thaws them afterwards whatever happens, at the latest when the time is over: then
+ * it throws TIMED_OUT, and what `work` made is worth nothing. A mark outlives a crash: the next start thaws.
+ */
+export async function whileFrozen<T>(
+  volumes: readonly VolumeRecord[],
+  { engine, nodeState, log, atPoint }: PoolParts,
+  work: () => Promise<T>,
+): Promise<T> {
+  const thaw = async (): Promise<void> => {
+    for (const volume of volumes) {
+      if (!nodeState.of(volume.id).frozen) continue;
+      await engine.thaw(volume).catch((error: unknown) => {
+        log.error({ event: 'volume.thaw_failed', volume: volume.id, reason: messageOf(error) }, 'volume stays frozen');
+        throw error;
+      });
+      await nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false });
+    }
+  };
+  const late = Promise.withResolvers<never>();
+  const limit = limitMs[engine.offers.copies];
+  const timer = setTimeout(() => {
+    const seconds = limit / 1000;
+    const error = new BerthError(
+      'TIMED_OUT',
+      `the pods were held still for ${seconds} s and it was not enough; try when they write less, or use a pool that can share bytes (XFS, btrfs)`,
+    );
+    void thaw().finally(() => {
+      late.reject(error);
+    });
+  }, limit);
+  late.promise.catch(() => undefined);
+  let working: Promise<T> | undefined;
+  try {
+    for (const volume of volumes) {
+      await nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: true });
+      if (!(await engine.freeze(volume))) await nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false });
+    }
+    atPoint('freeze.frozen');
+    working = work();
+    return await Promise.race([working, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    await thaw();
+    // Whoever cleans up must not meet it half-way.
+    await working?.catch(() => undefined);
+  }
+}

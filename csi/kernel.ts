@@ -1,0 +1,18 @@
+/** The kernel as storage uses it. */
+import { kernelFilesystems } from '../linux/filesystem.ts';
+import type { Filesystems } from '../linux/filesystem.ts';
+import { kernelLoopDevices } from '../linux/loop.ts';
+import type { LoopDevices } from '../linux/loop.ts';
+import { kernelMounts } from '../linux/mount.ts';
+import type { Mounts } from '../linux/mount.ts';
+
+export interface StorageKernel {
+  readonly mounts: Mounts;
+  readonly loops: LoopDevices;
+  readonly filesystems: Filesystems;
+}
+
+/** The one this process runs on. */
+export function realKernel(): StorageKernel {
+  return { mounts: kernelMounts(), loops: kernelLoopDevices(), filesystems: kernelFilesystems() };
+}

@@ -1,0 +1,74 @@
+/** One pool with everything that works on it: opened, brought in order, ready for calls. */
+import { join } from 'node:path';
+import type { Logger } from '../kit/log.ts';
+import type { PoolConfig } from './config.ts';
+import type { Engine } from './engine.ts';
+import type { AtPoint } from './faultpoints.ts';
+import { Groups } from './groups.ts';
+import { Ledger } from './ledger.ts';
+import type { ReadSpace } from './ledger.ts';
+import { NodeState } from './nodestate.ts';
+import { NodeVolumes } from './nodevolumes.ts';
+import type { StorageKernel } from './kernel.ts';
+import { Operations } from './operations.ts';
+import type { Pool } from './pool.ts';
+import type { PoolParts } from './poolparts.ts';
+import { Records } from './records.ts';
+import { reconcile } from './reconcile.ts';
+import type { Findings } from './reconcile.ts';
+import { Snapshots } from './snapshots.ts';
+import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
+import { recordStore } from './store.ts';
+import type { VolumeRecord } from './volume.ts';
+import { Volumes } from './volumes.ts';
+
+export interface OpenPool {
+  readonly pool: Pool;
+  readonly config: PoolConfig;
+  readonly parts: PoolParts;
+  readonly volumes: Volumes;
+  readonly snapshots: Snapshots;
+  readonly groups: Groups;
+  readonly nodeVolumes: NodeVolumes;
+  /** What the start found in it. */
+  readonly findings: Findings;
+}
+
+export interface OpenPoolOptions {
+  readonly kernel: StorageKernel;
+  readonly kubeletRoot: string;
+  readonly runDir: string;
+  readonly log: Logger;
+  readonly atPoint: AtPoint;
+}
+
+/** Everything on a pool whose lock is held. Its records, bytes, devices and mounts agree when it resolves. */
+export async function startPool(
+  pool: Pool,
+  config: PoolConfig,
+  engine: Engine,
+  { kernel, kubeletRoot, runDir, log, atPoint }: OpenPoolOptions,
+): Promise<OpenPool> {
+  const { mounts, filesystems } = kernel;
+  const space: ReadSpace = async () => (await filesystems.usage(pool.path)).bytes;
+  const parts: PoolParts = {
+    pool,
+    store: recordStore(pool.folders.meta),
+    ledger: new Ledger({ pool: pool.name, limit: config.capacity, space }),
+    engine,
+    nodeState: new NodeState(join(runDir, pool.id)),
+    operations: new Operations(),
+    volumes: new Records<VolumeRecord>(),
+    snapshots: new Records<SnapshotRecord>(),
+    groups: new Records<GroupRecord>(),
+    overcommit: config.overcommit,
+    log,
+    atPoint,
+  };
+  const volumes = new Volumes(parts);
+  const snapshots = new Snapshots(parts);
+  const groups = new Groups(parts, snapshots);
+  const findings = await reconcile({ ...parts, manager: { volumes, snapshots, groups } });
+  const nodeVolumes = new NodeVolumes({ parts, volumes, mounts, filesystems, kubeletRoot });
+  return { pool, config, parts, volumes, snapshots, groups, nodeVolumes, findings };
+}

@@ -1,0 +1,27 @@
+/** What the parts of the volume manager that work on one pool share. */
+import type { Logger } from '../kit/log.ts';
+import type { Engine } from './engine.ts';
+import type { AtPoint } from './faultpoints.ts';
+import type { Ledger } from './ledger.ts';
+import type { NodeState } from './nodestate.ts';
+import type { Operations } from './operations.ts';
+import type { Records } from './records.ts';
+import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
+import type { RecordStore } from './store.ts';
+import type { VolumeRecord } from './volume.ts';
+
+export interface PoolParts {
+  readonly pool: { readonly name: string; readonly id: string };
+  readonly store: RecordStore;
+  readonly ledger: Ledger;
+  readonly engine: Engine;
+  readonly nodeState: NodeState;
+  readonly operations: Operations;
+  readonly volumes: Records<VolumeRecord>;
+  readonly snapshots: Records<SnapshotRecord>;
+  readonly groups: Records<GroupRecord>;
+  /** How many times the pool's space thin volumes may have together; 1: all of it is kept for them. */
+  readonly overcommit: number;
+  readonly log: Logger;
+  readonly atPoint: AtPoint;
+}

@@ -1,0 +1,37 @@
+/** How much of a pool's space a volume or snapshot is promised, and measuring what it has taken of it. */
+import type { Stored } from './engine.ts';
+import { measureFamily } from './families.ts';
+import type { PoolParts } from './poolparts.ts';
+import { sectorBytes } from './volume.ts';
+
+/** Thick: all of it. Thin: its part where thin volumes may have more than there is. Snapshots: what their class says. */
+export function promiseOf(object: Stored, overcommit: number): bigint {
+  if ('sourceId' in object) return object.reserved ? object.bytes : 0n;
+  if (object.provisioning === 'thick' || overcommit <= 1) return object.bytes;
+  // In thousandths, for a ratio may be 1.5.
+  const part = (object.bytes * 1000n) / BigInt(Math.round(overcommit * 1000));
+  return ((part + sectorBytes - 1n) / sectorBytes) * sectorBytes;
+}
+
+/** Volumes and snapshots of a family that can be used. */
+function membersOf(family: string, { volumes, snapshots }: PoolParts): readonly Stored[] {
+  return [...volumes.all(), ...snapshots.all()].filter(
+    (object) => object.family === family && object.state === 'ready',
+  );
+}
+
+/** Measures a family that has changed. A failure costs exactness only: an old figure keeps too much free. */
+export async function measure(family: string, parts: PoolParts): Promise<void> {
+  const promised = membersOf(family, parts).filter((member) => promiseOf(member, parts.overcommit) > 0n);
+  // A thick volume alone has taken all it was promised.
+  const [only] = promised;
+  if (promised.length === 1 && only !== undefined && !('sourceId' in only) && only.provisioning === 'thick') {
+    await parts.ledger.measured(only.id, only.bytes);
+    return;
+  }
+  try {
+    await measureFamily(promised, parts);
+  } catch (error) {
+    parts.log.warn({ event: 'pool.measure_failed', family, reason: String(error) }, 'shared space was not measured');
+  }
+}
