@@ -19,9 +19,9 @@ flock --nonblock 9 || {
   flock 9
 }
 
-# What for: runc, nftables, iproute2, conntrack (cluster) · xfsprogs, e2fsprogs (volumes) · buildah, mmdebstrap (the image) ·
+# What for: runc, nftables, iproute2, conntrack (cluster) · xfsprogs, e2fsprogs, btrfs-progs (volumes) · buildah, mmdebstrap (the image) ·
 # busybox-static (the examples' image).
-packages="runc nftables libnftables1 iproute2 conntrack xfsprogs e2fsprogs util-linux buildah mmdebstrap busybox-static ca-certificates"
+packages="runc nftables libnftables1 iproute2 conntrack xfsprogs e2fsprogs btrfs-progs util-linux buildah mmdebstrap busybox-static ca-certificates"
 missing=""
 for package in $packages; do
   [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing="$missing $package"
