@@ -1,13 +1,24 @@
-/** Files and filesystems for volumes: allocate an image, format it, recognise what it holds, and measure a mounted one. */
-import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
+/** Files and filesystems for volumes: the bytes of an image, what they hold, and what can be done with it while it is mounted. */
 import { open, statfs } from 'node:fs/promises';
 import { BerthError } from '../kit/errors.ts';
-import { check, libcAsync } from './libc.ts';
-import { identifyBytes, identifyContent } from './superblock.ts';
-import type { Content } from './superblock.ts';
+import { extentsOf } from './extents.ts';
+import type { FileExtent } from './extents.ts';
+import { overwriteInPlace } from './fileattributes.ts';
+import { clone, copy } from './filecopy.ts';
+import { abilitiesOf } from './filesystemkind.ts';
+import type { FolderAbilities } from './filesystemkind.ts';
+import { freeze, thaw, writeBack } from './freeze.ts';
+import { check } from './fsck.ts';
+import { growMounted, growUnmounted } from './growth.ts';
+import { allocate, extend } from './imagefile.ts';
+import type { SpaceOptions } from './imagefile.ts';
+import { makeFilesystem } from './mkfs.ts';
+import type { FilesystemType } from './mkfs.ts';
+import type { MountPlace } from './mountedfolder.ts';
+import type { Content, FilesystemState } from './superblock.ts';
+import { filesystemStateOf, identify } from './superblockfile.ts';
 
-export type FilesystemType = 'xfs' | 'ext4';
+export type { FilesystemType } from './mkfs.ts';
 
 /** Bytes and inodes of a mounted filesystem. `available` is what an ordinary user can still take. */
 export interface FilesystemUsage {
@@ -15,113 +26,107 @@ export interface FilesystemUsage {
   readonly inodes: { readonly total: bigint; readonly used: bigint; readonly available: bigint };
 }
 
+/** Paths that lead to a symbolic link are refused with ELOOP. Nothing here blocks the event loop. */
 export interface Filesystems {
+  /** What files in a folder can do. Leaves nothing in the folder. */
+  abilitiesOf(folder: string): Promise<FolderAbilities>;
+  /** Makes files that are made in the folder from now on be overwritten in place (NOCOW) where that is not the rule: on btrfs. */
+  overwriteInPlace(folder: string): Promise<void>;
   /**
-   * Makes a new file of exactly `bytes` bytes, all of them allocated, readable by root only, and durable. Throws EEXIST
-   * when the name is taken, ENOSPC when the space is not there (a part of the file then remains).
+   * Makes a new file of exactly `bytes` bytes, all of them allocated unless `sparse`, readable by root only, and durable.
+   * Throws EEXIST when the name is taken, ENOSPC when the space is not there (a part of the file then remains).
    */
-  allocate(file: string, bytes: bigint): Promise<void>;
+  allocate(file: string, bytes: bigint, options?: SpaceOptions): Promise<void>;
+  /**
+   * Makes the file at least `bytes` bytes long, durably; unless `sparse` also allocates what of that is a hole. Never
+   * shrinks it; repeatable. On ENOSPC the file has its old size.
+   */
+  extend(file: string, bytes: bigint, options?: SpaceOptions): Promise<void>;
+  /**
+   * Makes the new file `target`, readable by root only and durable, that shares the bytes of `source` as they are at one
+   * moment. Throws EEXIST, and UNSUPPORTED where the filesystem cannot; on failure nothing remains.
+   */
+  clone(source: string, target: string): Promise<void>;
+  /**
+   * The same by copying what is not a hole. The source must not change meanwhile. Throws EEXIST and ENOSPC; on failure
+   * nothing remains.
+   */
+  copy(source: string, target: string): Promise<void>;
+  /** The file's extents in order, after it was written back. Throws UNSUPPORTED where the filesystem does not tell. */
+  extents(file: string): Promise<readonly FileExtent[]>;
   /** Writes a filesystem into a file whose content is empty (see `identify`), keeping its space, and makes it durable. */
   format(file: string, request: { readonly type: FilesystemType; readonly uuid: string }): Promise<void>;
   /** Reads what a file or block device begins with. */
   identify(file: string): Promise<Content>;
+  /** Size and state of the filesystem in a file or on a device that is not mounted; undefined when there is none of ours. */
+  stateOf(file: string): Promise<FilesystemState | undefined>;
+  /**
+   * Corrects what can safely be corrected on an unmounted device that is not clean; does nothing to a clean one. Throws
+   * FAILED_PRECONDITION when there is damage left.
+   */
+  check(device: string): Promise<void>;
+  /**
+   * Grows the filesystem to its device's size while it is used; nothing happens when it has that. Throws
+   * FAILED_PRECONDITION for ext4 without CAP_SYS_RESOURCE.
+   */
+  growMounted(mount: MountPlace & { readonly fsType: string }, device: string): Promise<void>;
+  /** Grows an unmounted ext4 to its device's size; others grow only mounted and stay as they are. */
+  growUnmounted(device: string): Promise<void>;
+  /** Writes back and stops writers until `thaw`, also of another process. False: it was frozen already. */
+  freeze(mount: MountPlace): Promise<boolean>;
+  /** Lets writers go on. False: it was not frozen. */
+  thaw(mount: MountPlace): Promise<boolean>;
+  /** Writes back what was written to a block device, down to the disk. */
+  writeBack(device: string): Promise<void>;
   /** Usage of the filesystem that holds `path`. Whether that is the wanted one is the caller's question (mountinfo). */
   usage(path: string): Promise<FilesystemUsage>;
 }
 
-const fallocate = libcAsync('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
-
-/** Where Debian, Alpine and Fedora keep them; nothing of the caller's environment reaches the programs. */
-const toolEnvironment = { PATH: '/usr/sbin:/sbin:/usr/bin:/bin', LC_ALL: 'C' };
-/** mkfs of 100 GiB takes 50 ms; a disk that needs minutes is ill. */
-const toolTimeout = 120_000;
-
-/**
- * All sectors 4096 bytes: on a reflinking pool the loop device's sectors become that, and an XFS with 512 no longer
- * mounts. No discard: it would punch the allocated space out of the image. No lazy inode tables: a fresh image reads
- * as zeroes, so ext4 has nothing to write later.
- */
-const makers: Readonly<Record<FilesystemType, (file: string, uuid: string) => readonly [string, ...string[]]>> = {
-  xfs: (file, uuid) => ['mkfs.xfs', '-q', '-K', '-s', 'size=4096', '-m', `uuid=${uuid},reflink=1`, file],
-  ext4: (file, uuid) => {
-    const extended = 'nodiscard,assume_storage_prezeroed=1';
-    return ['mkfs.ext4', '-q', '-F', '-m', '0', '-b', '4096', '-U', uuid, '-E', extended, file];
-  },
-};
-
-async function runTool([program, ...args]: readonly [string, ...string[]]): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const options = {
-      env: toolEnvironment,
-      timeout: toolTimeout,
-      killSignal: 'SIGKILL',
-      maxBuffer: 64 * 1024,
-    } as const;
-    execFile(program, args, options, (error, stdout, stderr) => {
-      if (error === null) {
-        resolve();
-        return;
-      }
-      if (error.code === 'ENOENT') {
-        const advice = `install the package that has it (xfsprogs, e2fsprogs)`;
-        reject(new BerthError('FAILED_PRECONDITION', `${program} is not on this node; ${advice}`));
-        return;
-      }
-      const said = `${stderr}${stdout}`.trim().split('\n').slice(-3).join(' / ').slice(0, 500);
-      reject(new BerthError('IO_FAILED', `${program} failed: ${said === '' ? error.message : said}`, { cause: error }));
-    });
-  });
-}
-
-async function allocate(file: string, bytes: bigint): Promise<void> {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const image = await open(file, flags, 0o600);
-  try {
-    const { result, errno } = await fallocate(image.fd, 0, 0, bytes);
-    check(result, `fallocate of ${bytes} bytes for`, file, errno);
-    await image.sync();
-  } finally {
-    await image.close();
+async function format(
+  file: string,
+  { type, uuid }: { readonly type: FilesystemType; readonly uuid: string },
+): Promise<void> {
+  const content = await identify(file);
+  if (content.kind !== 'empty') {
+    const found = content.kind === 'unknown' ? 'data' : content.type;
+    throw new BerthError('FAILED_PRECONDITION', `${file} holds ${found} already; it is not formatted again`);
   }
-}
-
-async function identify(file: string): Promise<Content> {
-  const handle = await open(file, constants.O_RDONLY);
+  await makeFilesystem(file, type, uuid);
+  const handle = await open(file, 'r+');
   try {
-    const buffer = Buffer.alloc(identifyBytes);
-    const { bytesRead } = await handle.read(buffer, 0, identifyBytes, 0);
-    return identifyContent(buffer.subarray(0, bytesRead));
+    await handle.sync();
   } finally {
     await handle.close();
   }
 }
 
-/** The filesystems of this kernel and the mkfs programs of this machine. */
+async function usage(path: string): Promise<FilesystemUsage> {
+  const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(path, { bigint: true });
+  return {
+    bytes: { total: blocks * bsize, used: (blocks - bfree) * bsize, available: bavail * bsize },
+    inodes: { total: files, used: files - ffree, available: ffree },
+  };
+}
+
+/** The filesystems of this kernel and the programs of this machine that make, check and grow them. */
 export function kernelFilesystems(): Filesystems {
   return {
+    abilitiesOf,
+    overwriteInPlace,
     allocate,
+    extend,
+    clone,
+    copy,
+    extents: extentsOf,
+    format,
     identify,
-    async format(file, { type, uuid }) {
-      const content = await identify(file);
-      if (content.kind !== 'empty') {
-        const found = content.kind === 'unknown' ? 'data' : content.type;
-        throw new BerthError('FAILED_PRECONDITION', `${file} holds ${found} already; it is not formatted again`);
-      }
-      // The only programs the storage plugin runs: nobody offers mkfs as a library, and once per volume is rare.
-      await runTool(makers[type](file, uuid));
-      const handle = await open(file, constants.O_RDWR);
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-    },
-    async usage(path) {
-      const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(path, { bigint: true });
-      return {
-        bytes: { total: blocks * bsize, used: (blocks - bfree) * bsize, available: bavail * bsize },
-        inodes: { total: files, used: files - ffree, available: ffree },
-      };
-    },
+    stateOf: filesystemStateOf,
+    check,
+    growMounted,
+    growUnmounted,
+    freeze,
+    thaw,
+    writeBack,
+    usage,
   };
 }

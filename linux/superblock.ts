@@ -7,6 +7,18 @@ export type Content =
   | { readonly kind: 'other'; readonly type: string }
   | { readonly kind: 'unknown' };
 
+/** What a filesystem says of itself. */
+export interface FilesystemState {
+  readonly type: 'xfs' | 'ext4' | 'btrfs';
+  /** Size of the filesystem; at most that of its device. */
+  readonly bytes: bigint;
+  /**
+   * False when it has to be checked before it is mounted: ext4 whose journal is to be replayed or that met an error, XFS
+   * that was never made to the end or whose repair was broken off. XFS and btrfs replay their logs when they are mounted.
+   */
+  readonly clean: boolean;
+}
+
 /** How many bytes from the start `identifyContent` wants to see (the farthest superblock is btrfs' at 64 KiB). */
 export const identifyBytes = 128 * 1024;
 
@@ -45,4 +57,34 @@ export function identifyContent(bytes: Buffer): Content {
   }
   for (const { type, offset, magic } of others) if (at(offset, magic)) return { kind: 'other', type };
   return bytes.every((byte) => byte === 0) ? { kind: 'empty' } : { kind: 'unknown' };
+}
+
+function ext4State(bytes: Buffer): FilesystemState {
+  const incompatible = bytes.readUInt32LE(0x460);
+  const [recover, is64bit] = [(incompatible & 0x4) !== 0, (incompatible & 0x80) !== 0];
+  const blocks = BigInt(bytes.readUInt32LE(0x404)) | (is64bit ? BigInt(bytes.readUInt32LE(0x550)) << 32n : 0n);
+  const state = bytes.readUInt16LE(0x43a);
+  // s_state: 1 is "unmounted cleanly", 2 is "errors were seen". A shift of more than 6 is no ext4.
+  const shift = BigInt(Math.min(bytes.readUInt32LE(0x418), 6));
+  return { type: 'ext4', bytes: blocks << (10n + shift), clean: !recover && (state & 3) === 1 };
+}
+
+function xfsState(bytes: Buffer): FilesystemState {
+  const size = bytes.readBigUInt64BE(8) * BigInt(bytes.readUInt32BE(4));
+  // sb_inprogress; and of version 5 the incompatible feature NEEDSREPAIR.
+  const isVersion5 = (bytes.readUInt16BE(100) & 0xf) === 5;
+  const needsRepair = isVersion5 && (bytes.readUInt32BE(216) & 0x10) !== 0;
+  return { type: 'xfs', bytes: size, clean: bytes.readUInt8(126) === 0 && !needsRepair };
+}
+
+/** State of a filesystem in the first `identifyBytes` bytes; undefined for everything that is not XFS, ext4 or btrfs. */
+export function filesystemState(bytes: Buffer): FilesystemState | undefined {
+  if (bytes.length < identifyBytes) return undefined;
+  const content = identifyContent(bytes);
+  if (content.kind !== 'filesystem') return undefined;
+  if (content.type === 'xfs') return xfsState(bytes);
+  if (content.type === 'ext4') return ext4State(bytes);
+  // total_bytes of the device item in the superblock at 64 KiB.
+  if (content.type === 'btrfs') return { type: 'btrfs', bytes: bytes.readBigUInt64LE(0x100d1), clean: true };
+  return undefined;
 }
