@@ -4,7 +4,9 @@ import { storageSchema } from './config.ts';
 test('an empty section is a working one', () => {
   expect(storageSchema.parse({})).toEqual({
     driverName: 'csi.berth.dev',
-    pools: [{ name: 'default', engine: 'image', path: '/var/lib/berth/pools/default', overcommit: 1 }],
+    pools: [
+      { name: 'default', engine: 'image', path: '/var/lib/berth/pools/default', overcommit: 1, thinWatermark: 85 },
+    ],
     ephemeral: { enabled: false, maxSize: 1n << 30n },
     central: false,
     runDir: '/run/berth/storage',

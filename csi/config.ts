@@ -51,6 +51,14 @@ const pool = z.strictObject({
     .describe(
       'How many times its space thin volumes (parameter `provisioning: thin`) may have together. 1: all of it is kept for them. Above 1 they can run out of space together.',
     ),
+  thinWatermark: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(85)
+    .describe(
+      'With `overcommit` above 1: the used percent of the filesystem above which no more thin volumes are made.',
+    ),
 });
 
 const ephemeral = z

@@ -63,6 +63,16 @@ export class Ledger {
     return await this.#lock.run('space', () => this.#available());
   }
 
+  /** Throws RESOURCE_EXHAUSTED when more than `percent` of the pool's filesystem is used. */
+  async assertUsedAtMost(percent: number): Promise<void> {
+    const { total, available } = await this.#options.space();
+    if ((total - available) * 100n <= total * BigInt(percent)) return;
+    throw new BerthError(
+      'RESOURCE_EXHAUSTED',
+      `pool "${this.#options.pool}" has ${formatBytes(available)} of ${formatBytes(total)} left; above ${percent} % no more thin volumes are made; delete volumes or enlarge the pool [pool-watermark]`,
+    );
+  }
+
   /** Promises `bytes` more to the object, or throws RESOURCE_EXHAUSTED with the figures. */
   async reserve(id: string, bytes: bigint): Promise<void> {
     await this.#lock.run('space', async () => {

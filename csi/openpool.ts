@@ -62,6 +62,7 @@ export async function startPool(
     snapshots: new Records<SnapshotRecord>(),
     groups: new Records<GroupRecord>(),
     overcommit: config.overcommit,
+    thinWatermark: config.thinWatermark,
     log,
     atPoint,
   };

@@ -22,6 +22,8 @@ export interface PoolParts {
   readonly groups: Records<GroupRecord>;
   /** How many times the pool's space thin volumes may have together; 1: all of it is kept for them. */
   readonly overcommit: number;
+  /** Used percent of the pool's filesystem above which no more thin volumes are made where they may have more than there is. */
+  readonly thinWatermark: number;
   readonly log: Logger;
   readonly atPoint: AtPoint;
 }

@@ -22,6 +22,7 @@ export async function makeVolume(
   const { pool, store, ledger, engine, volumes, overcommit, atPoint } = parts;
   const record = newRecord(request, source, parts);
   const ready: VolumeRecord = { ...record, state: 'ready' };
+  if (record.provisioning === 'thin' && overcommit > 1) await ledger.assertUsedAtMost(parts.thinWatermark);
   await ledger.reserve(record.id, promiseOf(record, overcommit));
   try {
     volumes.enter(record);

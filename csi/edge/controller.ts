@@ -203,6 +203,13 @@ export function controllerHandlers({ pools, topology, central }: ControllerParts
 
 /** The largest volume a pool can take, in bytes: thin ones are kept a part of. */
 async function largestIn({ parts }: OpenPool, { provisioning }: VolumeParameters): Promise<bigint> {
+  if (provisioning === 'thin' && parts.overcommit > 1) {
+    const below = await parts.ledger.assertUsedAtMost(parts.thinWatermark).then(
+      () => true,
+      () => false,
+    );
+    if (!below) return 0n;
+  }
   const available = await parts.ledger.available();
   const factor = provisioning === 'thin' ? BigInt(Math.floor(parts.overcommit * 1000)) : 1000n;
   return ((available * factor) / 1000n / sectorBytes) * sectorBytes;
