@@ -44,6 +44,7 @@ export async function publishEphemeral(pools: Pools, policy: EphemeralPolicy, wa
       `${formatBytes(bytes)} asked, inline ephemeral volumes have at most ${formatBytes(policy.maxSize)} on this node (storage.ephemeral.maxSize)`,
     );
   const shown: WantedUse = wanted.readonly ? { ...use, mountFlags: [...use.mountFlags, 'ro'] } : use;
+  const before = ephemeralId(pools, handle);
   const volume = await pools.create({
     name: nameOf(handle),
     range: { required: bytes, limit: 0n },
@@ -51,15 +52,15 @@ export async function publishEphemeral(pools: Pools, policy: EphemeralPolicy, wa
     provisioning: 'thick',
     parameters: wanted.pool === undefined ? {} : { pool: wanted.pool },
     mutable: {},
-    ephemeral: true,
+    ephemeral: target,
     pool: wanted.pool,
   });
   try {
     await makeTarget(target, 'folder');
     await pools.ofVolume(volume.id).nodeVolumes.stage(volume.id, target, shown);
   } catch (error) {
-    // The kubelet forgets it after a final error: it must leave nothing behind.
-    await unpublishEphemeral(pools, handle, target).catch(() => undefined);
+    // The kubelet forgets it after a final error: it must leave nothing behind. But what was there before may be in use.
+    if (before === undefined) await unpublishEphemeral(pools, handle, target).catch(() => undefined);
     throw error;
   }
 }
@@ -75,7 +76,7 @@ export async function unpublishEphemeral(pools: Pools, handle: string, target: s
   return true;
 }
 
-/** Whether the volume at the path is the handle's: its ID, or undefined. */
+/** The ID of the volume with the kubelet's handle, or undefined. */
 export function ephemeralId(pools: Pools, handle: string): string | undefined {
   return pools.named(nameOf(handle))?.id;
 }

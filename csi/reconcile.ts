@@ -2,6 +2,7 @@
  * Start-up: brings records, bytes, devices and mounts of a pool back into agreement after any crash or reboot. Idempotent;
  * unfinished work is undone or finished, what nobody uses is detached, what is not ours is reported and kept.
  */
+import { existsSync } from 'node:fs';
 import { messageOf } from '../kit/errors.ts';
 import type { Groups } from './groups.ts';
 import { finishGrowth } from './growth.ts';
@@ -10,6 +11,7 @@ import { measure, promiseOf } from './promises.ts';
 import { undoSnapshot } from './snapshots.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { SnapshotRecord } from './snapshot.ts';
+import { podFolderOf } from './volume.ts';
 import type { VolumeRecord } from './volume.ts';
 import { undoVolume } from './volumecreation.ts';
 import type { Volumes } from './volumes.ts';
@@ -88,7 +90,13 @@ export async function reconcile(parts: ReconcileParts): Promise<Findings> {
   for (const record of volumes.all()) await attempt(record.id, () => settleVolume(record, parts));
   for (const id of nodeState.ids()) if (volumes.find(id) === undefined) await nodeState.set(id, { published: [] });
   await engine.emptyTrash(() => true);
-  await measureShared(parts);
+  for (const record of volumes.all()) await attempt(record.id, () => removeOrphan(record, parts));
+  // After the start: until it is measured, more is kept free than has to be.
+  void parts.operations
+    .named('pool', `${parts.pool.name}: shared space`, () => measureShared(parts))
+    .catch((error: unknown) => {
+      log.warn({ event: 'pool.measure_failed', reason: messageOf(error) }, 'shared space was not measured');
+    });
   log.info(
     { event: 'pool.in_order', volumes: volumes.size, snapshots: snapshots.size, ...findings },
     'pool is in order',
@@ -150,6 +158,14 @@ async function settleVolume(record: VolumeRecord, parts: ReconcileParts): Promis
   if (growing) await finishGrowth(record, parts);
   else if ((await damage(record, parts)) !== undefined) return 'damaged';
   return (await settlePlacement(record, parts)) ?? (growing ? 'unfinished' : undefined);
+}
+
+/** An inline volume whose pod went while nobody served. */
+async function removeOrphan(record: VolumeRecord, { manager }: ReconcileParts): Promise<Finding | undefined> {
+  const folder = podFolderOf(record);
+  if (folder === undefined || existsSync(folder)) return undefined;
+  await manager.volumes.delete(record.id);
+  return 'unfinished';
 }
 
 async function settlePlacement(

@@ -15,7 +15,7 @@ export interface NewVolume {
   readonly parameters: Readonly<Record<string, string>>;
   readonly mutable: Readonly<Record<string, string>>;
   readonly source?: ContentSource | undefined;
-  readonly ephemeral?: boolean | undefined;
+  readonly ephemeral?: string | undefined;
 }
 
 /** What several capabilities have in common; undefined: some filesystem, the engine's choice. Throws INVALID_ARGUMENT when they contradict. */

@@ -33,7 +33,10 @@ const snapshotId = 's1-0a1b2c3d-0123456789abcdefghjkmnpqrs';
 const groupId = 'g1-0a1b2c3d-0123456789abcdefghjkmnpqrs';
 test.each<AnyRecord>([
   written,
-  { kind: 'volume', record: { ...record, use: { kind: 'block' }, grownFrom: 4096n, ephemeral: true } },
+  {
+    kind: 'volume',
+    record: { ...record, use: { kind: 'block' }, grownFrom: 4096n, ephemeral: '/k/pods/p/volumes/v/mount' },
+  },
   { kind: 'volume', record: { ...record, source: { kind: 'snapshot', id: snapshotId }, provisioning: 'thin' } },
   {
     kind: 'snapshot',

@@ -46,8 +46,8 @@ export interface VolumeRecord {
   readonly family: string;
   /** The size before a growth that has not ended yet. */
   readonly grownFrom?: bigint | undefined;
-  /** An inline ephemeral volume: it lives and dies with the pod at this target. */
-  readonly ephemeral?: boolean | undefined;
+  /** An inline ephemeral volume: the pod's target, with which it lives and dies. */
+  readonly ephemeral?: string | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
 }
@@ -81,4 +81,12 @@ export const sectorBytes = 4096n;
 /** `xfs`, `ext4` or `raw block`, for people. */
 export function describeUse(use: { readonly kind: string; readonly type?: string }): string {
   return use.kind === 'block' ? 'raw block' : (use.type ?? 'filesystem');
+}
+
+/**
+ * The folder of the pod an inline volume belongs to, or undefined for other volumes. Whoever finds it gone deletes the volume: the
+ * kubelet removes it last of all, so there is no one left who would ask for that.
+ */
+export function podFolderOf({ ephemeral }: VolumeRecord): string | undefined {
+  return ephemeral === undefined ? undefined : /^.*\/pods\/[^/]+(?=\/)/.exec(ephemeral)?.[0];
 }

@@ -1,5 +1,5 @@
 /** A node for tests: folders of its own, a storage service on a fake or real kernel, and clients that call its socket. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
@@ -33,6 +33,8 @@ export interface TestNodeOptions {
   /** The pool's folder; default: one beside the node's folders. */
   readonly pool?: string;
   readonly capacity?: string;
+  /** Names of pools in folders of their own below the node's, instead of the one called `default`. */
+  readonly pools?: readonly string[];
   readonly atPoint?: StorageOptions['atPoint'];
   /** More of the `storage` section. */
   readonly storage?: Readonly<Record<string, unknown>>;
@@ -64,9 +66,10 @@ export class TestNode {
   async start(): Promise<void> {
     await this.stop();
     this.registry.clear();
-    const { kernel, capacity, atPoint } = this.#options;
+    const { kernel, capacity, pools, atPoint } = this.#options;
+    const one = { name: 'default', path: this.pool, ...(capacity === undefined ? {} : { capacity }) };
     const config = storageSchema.parse({
-      pools: [{ name: 'default', path: this.pool, ...(capacity === undefined ? {} : { capacity }) }],
+      pools: pools?.map((name) => ({ name, path: join(this.folder, name) })) ?? [one],
       runDir: join(this.folder, 'run'),
       ...this.#options.storage,
     });
@@ -92,6 +95,12 @@ export class TestNode {
   async close(): Promise<void> {
     await this.stop();
     await rm(this.folder, { recursive: true });
+  }
+
+  /** What is left of a pool whose disk is gone: a file where its folder was. The service is stopped. */
+  async losePool(name: string): Promise<void> {
+    await rename(join(this.folder, name), join(this.folder, `${name}-gone`));
+    await writeFile(join(this.folder, name), '');
   }
 
   get socket(): string {
