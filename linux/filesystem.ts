@@ -1,13 +1,14 @@
 /** Files and filesystems for volumes: the bytes of an image, what they hold, and what can be done with it while it is mounted. */
 import { open, statfs } from 'node:fs/promises';
 import { BerthError } from '../kit/errors.ts';
+import { writeBack } from './blockdevice.ts';
 import { extentsOf } from './extents.ts';
 import type { FileExtent } from './extents.ts';
 import { overwriteInPlace } from './fileattributes.ts';
 import { clone, copy } from './filecopy.ts';
 import { abilitiesOf } from './filesystemkind.ts';
 import type { FolderAbilities } from './filesystemkind.ts';
-import { freeze, thaw, writeBack } from './freeze.ts';
+import { freeze, thaw } from './freeze.ts';
 import { check } from './fsck.ts';
 import { growMounted, growUnmounted } from './growth.ts';
 import { allocate, extend } from './imagefile.ts';
@@ -61,7 +62,7 @@ export interface Filesystems {
   /** Size and state of the filesystem in a file or on a device that is not mounted; undefined when there is none of ours. */
   stateOf(file: string): Promise<FilesystemState | undefined>;
   /**
-   * Corrects what can safely be corrected on an unmounted device that is not clean; does nothing to a clean one. Throws
+   * Corrects what can safely be corrected on a device that is not clean; does nothing to a clean or mounted one. Throws
    * FAILED_PRECONDITION when there is damage left.
    */
   check(device: string): Promise<void>;

@@ -1,6 +1,4 @@
-/** Stops the writers of a mounted filesystem for a moment (FIFREEZE), and writes back what a block device's writers wrote. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+/** Stops the writers of a mounted filesystem for a moment: FIFREEZE and FITHAW. */
 import { libcAsync, SystemCallError } from './libc.ts';
 import { withMountedFolder } from './mountedfolder.ts';
 import type { MountPlace } from './mountedfolder.ts';
@@ -30,16 +28,4 @@ export function freeze(mount: MountPlace): Promise<boolean> {
 /** See `Filesystems.thaw`. */
 export function thaw(mount: MountPlace): Promise<boolean> {
   return change(mount, FITHAW, 'FITHAW', 'EINVAL');
-}
-
-/** See `Filesystems.writeBack`. */
-export async function writeBack(device: string): Promise<void> {
-  // All openings of a block device share its cache, so this reaches what others wrote; and the loop device below it
-  // passes the flush on to its file.
-  const handle = await open(device, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

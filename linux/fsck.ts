@@ -1,5 +1,6 @@
 /** Checks an unmounted filesystem as far as that can be done without asking anybody: ext4 by `e2fsck -p`. */
 import { BerthError } from '../kit/errors.ts';
+import { isHeld } from './blockdevice.ts';
 import { filesystemStateOf } from './superblockfile.ts';
 import { runTool } from './tool.ts';
 import type { ToolResult } from './tool.ts';
@@ -30,7 +31,8 @@ export async function checkExt4(
 /** See `Filesystems.check`. */
 export async function check(device: string): Promise<void> {
   const state = await filesystemStateOf(device);
-  if (state === undefined || state.clean) return;
+  // Mounted somewhere, be it in another mount namespace: then the kernel has seen to it.
+  if (state === undefined || state.clean || (await isHeld(device))) return;
   if (state.type === 'ext4') {
     await checkExt4(device);
     return;

@@ -1,8 +1,7 @@
 /** Grows filesystems to the size of their device: mounted ones by ioctl, an ext4 also unmounted by its own programs. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { BerthError } from '../kit/errors.ts';
+import { deviceBytes, isHeld } from './blockdevice.ts';
 import { checkExt4 } from './fsck.ts';
 import { libcAsync, SystemCallError } from './libc.ts';
 import { withMountedFolder } from './mountedfolder.ts';
@@ -10,7 +9,6 @@ import type { MountPlace } from './mountedfolder.ts';
 import { filesystemStateOf } from './superblockfile.ts';
 import { runTool } from './tool.ts';
 
-const BLKGETSIZE64 = 0x80081272;
 const XFS_IOC_FSGEOMETRY_V1 = 0x80705864;
 const XFS_IOC_FSGROWFSDATA = 0x4010586e;
 const EXT4_IOC_RESIZE_FS = 0x40086610;
@@ -19,6 +17,8 @@ const BTRFS_IOC_RESIZE = 0x50009403;
 const geometry = { size: 112, blockSize: 0, imaxPercent: 28, dataBlocks: 32 } as const;
 /** The kernel adds no allocation group of fewer blocks. */
 const leastGroupBlocks = 64n;
+/** Berth makes all with blocks of that size. */
+const ext4Block = 4096n;
 const resizeTimeout = 15 * 60_000;
 
 const request = libcAsync('int ioctl(int fd, unsigned long request, void *argument)');
@@ -28,16 +28,15 @@ async function demand(file: FileHandle, code: number, argument: Buffer, name: st
   if (result < 0) throw new SystemCallError(name, errno, subject);
 }
 
-/** Size of a block device in bytes. */
-export async function deviceBytes(device: string): Promise<bigint> {
-  const handle = await open(device, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    const bytes = Buffer.alloc(8);
-    await demand(handle, BLKGETSIZE64, bytes, 'BLKGETSIZE64', device);
-    return bytes.readBigUInt64LE(0);
-  } finally {
-    await handle.close();
-  }
+/** An ext4 that ends with a group gets no further one that would be smaller than its own bookkeeping. */
+const ext4Group = { blocks: 32768n, least: 2048n } as const;
+
+/** The bytes an ext4 can have on a device of `available` bytes; undefined when it has them already. */
+export function ext4Growth(present: bigint, available: bigint): bigint | undefined {
+  const blocks = available / ext4Block;
+  const more = blocks - present / ext4Block;
+  const atEnd = (present / ext4Block) % ext4Group.blocks === 0n;
+  return more <= 0n || (atEnd && more < ext4Group.least) ? undefined : blocks * ext4Block;
 }
 
 async function growXfs(folder: FileHandle, bytes: bigint, subject: string): Promise<void> {
@@ -54,10 +53,10 @@ async function growXfs(folder: FileHandle, bytes: bigint, subject: string): Prom
 async function growExt4(folder: FileHandle, bytes: bigint, device: string): Promise<void> {
   // ext4 keeps its superblock in the device's cache: what is read there is what is mounted.
   const now = await filesystemStateOf(device);
-  const blocks = bytes / 4096n;
-  if (now !== undefined && now.bytes >= blocks * 4096n) return;
+  const size = ext4Growth(now?.bytes ?? 0n, bytes);
+  if (size === undefined) return;
   const wanted = Buffer.alloc(8);
-  wanted.writeBigUInt64LE(blocks, 0);
+  wanted.writeBigUInt64LE(size / ext4Block, 0);
   try {
     await demand(folder, EXT4_IOC_RESIZE_FS, wanted, 'EXT4_IOC_RESIZE_FS', device);
   } catch (error) {
@@ -93,7 +92,9 @@ export async function growMounted(mount: MountPlace & { readonly fsType: string 
 /** See `Filesystems.growUnmounted`. */
 export async function growUnmounted(device: string): Promise<void> {
   const state = await filesystemStateOf(device);
-  if (state?.type !== 'ext4' || state.bytes >= ((await deviceBytes(device)) / 4096n) * 4096n) return;
+  if (state?.type !== 'ext4' || ext4Growth(state.bytes, await deviceBytes(device)) === undefined) return;
+  // Mounted somewhere, be it in another mount namespace: it is the kernel's.
+  if (await isHeld(device)) return;
   // resize2fs refuses a filesystem that was not checked entirely since it was last mounted.
   await checkExt4(device, { whole: true });
   const { exitCode, said } = await runTool(['resize2fs', device], { timeoutMs: resizeTimeout });
