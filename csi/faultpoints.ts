@@ -18,6 +18,7 @@ export const faultPoints = [
   'unpublish.unmounted',
   'freeze.frozen',
   'snapshot.intent',
+  'snapshot.cloned',
   'snapshot.made',
   'snapshot.ready',
   'unsnapshot.intent',
@@ -26,6 +27,8 @@ export const faultPoints = [
   'group.intent',
   'group.made',
   'grow.intent',
+  'grow.extended',
+  'grow.attached',
   'grow.grown',
 ] as const;
 

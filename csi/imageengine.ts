@@ -1,176 +1,141 @@
-/** The engine `image`: a volume is a file in the pool, fully allocated, attached as a loop device with direct I/O. */
-import { lstat, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { syncFolder } from '../kit/durablefile.ts';
-import { BerthError, errnoOf } from '../kit/errors.ts';
-import type { Filesystems } from '../linux/filesystem.ts';
-import { SystemCallError } from '../linux/libc.ts';
-import type { LoopDevice, LoopDevices } from '../linux/loop.ts';
-import type { Mounts } from '../linux/mount.ts';
-import type { MountEntry } from '../linux/mountinfo.ts';
-import type { Engine, EngineOffers, Placement, Stored } from './engine.ts';
+/** The engine `image`: a volume is a file in the pool, attached as a loop device with direct I/O; a snapshot is a file too. */
+import { BerthError } from '../kit/errors.ts';
+import type { Engine, Stored } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
+import { Images, missingIsUndefined } from './image/images.ts';
+import { mountFilesystem } from './image/mounting.ts';
+import { offersOf } from './image/offers.ts';
+import { attachmentOf, placementOf } from './image/placement.ts';
+import type { Attachment } from './image/placement.ts';
+import { freezeVolume, thawVolume, whileStill } from './image/stillness.ts';
+import type { StorageKernel } from './kernel.ts';
 import type { PoolFolders } from './pool.ts';
 import type { VolumeRecord } from './volume.ts';
-import { poolOf } from './objectid.ts';
-import { MiB } from './quantity.ts';
 
-export interface ImageEngineParts {
+export interface ImageEngineParts extends StorageKernel {
   readonly folders: PoolFolders;
-  readonly mounts: Mounts;
-  readonly loops: LoopDevices;
-  readonly filesystems: Filesystems;
   readonly atPoint: AtPoint;
 }
 
-const suffix = '.img';
-
-/** mkfs.xfs refuses less than 300 MiB; ext4 needs room for its journal; blocks are counted in MiB. */
-const minima: Readonly<Record<string, bigint>> = { xfs: 300n * MiB, ext4: 32n * MiB, block: 1n * MiB };
-
-const offers: EngineOffers = {
-  types: ['xfs', 'ext4', 'block'],
-  minimumOf: (type) => minima[type] ?? 0n,
-  copies: 'none',
-  thin: false,
-  extents: false,
-  volatile: false,
-};
-
-function unsupported(): Promise<never> {
-  return Promise.reject(new BerthError('UNSUPPORTED', 'the engine "image" cannot do that'));
+function isVolume(object: Stored): object is VolumeRecord {
+  return 'provisioning' in object;
 }
 
-/** A mount shows the device if its filesystem lies on it, or if it is a bind of the device's node. */
-function shows(mount: MountEntry, volume: VolumeRecord, device: LoopDevice): boolean {
-  if (volume.use.kind === 'filesystem') return mount.device === device.device;
-  return mount.root === `/loop${device.number}` && (mount.fsType === 'devtmpfs' || mount.fsType === 'tmpfs');
-}
+/** The engine on the folders of an opened pool; what it offers depends on the filesystem they lie on. */
+export async function imageEngine({ folders, mounts, loops, filesystems, atPoint }: ImageEngineParts): Promise<Engine> {
+  const images = new Images(folders);
+  const abilities = await filesystems.abilitiesOf(folders.images);
+  const offers = offersOf(abilities);
+  // btrfs would copy every block that is overwritten, and direct I/O would fall back to the page cache for its checksums.
+  for (const folder of [folders.images, folders.snapshots]) await filesystems.overwriteInPlace(folder);
 
-async function missingIsUndefined<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+  const find = (volume: VolumeRecord): Promise<Attachment | undefined> =>
+    attachmentOf(volume, { images, loops, mounts });
+  const isThin = ({ provisioning }: VolumeRecord): boolean => provisioning === 'thin';
 
-export function imageEngine({ folders, mounts, loops, filesystems, atPoint }: ImageEngineParts): Engine {
-  // IDs come from records, whose IDs were checked by pattern: they cannot leave the folder.
-  const imageOf = ({ id }: Stored): string =>
-    join(poolOf('snapshot', id) === undefined ? folders.images : folders.snapshots, `${id}${suffix}`);
-  const deviceOf = (volume: VolumeRecord): Promise<LoopDevice | undefined> =>
-    missingIsUndefined(loops.find(imageOf(volume)));
-
-  async function look(volume: VolumeRecord): Promise<Placement> {
-    const device = await deviceOf(volume);
-    if (device === undefined) return { attached: false, places: [] };
-    const here = (await mounts.list()).filter((mount) => shows(mount, volume, device));
-    const places = here.map(({ mountPoint, options }) => ({ path: mountPoint, readonly: options.includes('ro') }));
-    return { attached: true, places };
-  }
-
-  /** Never mounts what Berth has not made: a foreign superblock is an attack on the kernel, a wrong one is a mix-up. */
-  async function mountFilesystem(
-    volume: VolumeRecord,
-    device: LoopDevice,
-    folder: string,
-    flags: readonly string[],
-  ): Promise<void> {
-    if (volume.use.kind !== 'filesystem') return;
-    const { type, uuid } = volume.use;
-    const content = await filesystems.identify(device.path);
-    if (content.kind !== 'filesystem' || content.type !== type || content.uuid !== uuid) {
-      const found = content.kind === 'filesystem' ? `${content.type} ${content.uuid}` : content.kind;
-      throw new BerthError(
-        'FAILED_PRECONDITION',
-        `volume ${volume.id} should hold ${type} ${uuid} but holds: ${found}; it is neither mounted nor formatted`,
-      );
-    }
-    // A clone has its source's UUID, which XFS refuses to mount beside the source.
-    const own = type === 'xfs' ? ['nosuid', 'nodev', 'nouuid'] : ['nosuid', 'nodev'];
-    try {
-      await mounts.mount({ source: device.path, target: folder, fsType: type, options: [...own, ...flags] });
-    } catch (error) {
-      if (!(error instanceof SystemCallError) || error.code !== 'EINVAL' || flags.length === 0) throw error;
-      throw new BerthError('FAILED_PRECONDITION', `${type} refuses the mount flags ${flags.join(',')}`, {
-        cause: error,
-      });
+  /** A new image with the bytes of another. */
+  async function duplicate(source: Stored, target: string): Promise<void> {
+    // Sharing takes all bytes of one moment, whoever writes meanwhile.
+    if (offers.copies === 'shared') await filesystems.clone(images.of(source), target);
+    else {
+      const attachment = isVolume(source) ? await find(source) : undefined;
+      const copy = (): Promise<void> => filesystems.copy(images.of(source), target);
+      if (isVolume(source)) await whileStill(source, attachment, filesystems, copy);
+      else await copy();
     }
   }
 
   return {
     kind: 'image',
     offers,
-    snapshot: unsupported,
-    grow: unsupported,
-    freeze: unsupported,
-    thaw: unsupported,
-    restoreFromTrash: unsupported,
-    extents: unsupported,
-    async create(volume) {
-      const image = imageOf(volume);
-      await filesystems.allocate(image, volume.bytes);
+    async create(volume, source) {
+      const image = images.of(volume);
+      const space = { sparse: isThin(volume) };
+      if (source === undefined) await filesystems.allocate(image, volume.bytes, space);
+      else {
+        await duplicate(source, image);
+        // Fills the holes of a thick volume. Blocks shared with the source stay shared, here and with any later snapshot:
+        // fallocate counts them as there, and giving each volume its own would take a full copy. What overwriting them
+        // takes is what the ledger keeps free for both.
+        await filesystems.extend(image, volume.bytes, space);
+      }
       atPoint('create.allocated');
       const { use } = volume;
-      if (use.kind === 'filesystem' && use.type !== 'tmpfs' && use.type !== 'btrfs')
+      if (source === undefined && use.kind === 'filesystem' && use.type !== 'tmpfs')
         await filesystems.format(image, { type: use.type, uuid: use.uuid });
       atPoint('create.formatted');
-      await syncFolder(folders.images);
+      await images.sync(volume);
     },
-    async discard(volume) {
-      await missingIsUndefined(loops.detach(imageOf(volume)));
-      await rm(imageOf(volume), { force: true });
-      // Before the record goes: an image that a power loss brings back would belong to no volume.
-      await syncFolder(folders.images);
+    async snapshot(volume, snapshot) {
+      await duplicate(volume, images.of(snapshot));
+      atPoint('snapshot.cloned');
+      await images.sync(snapshot);
     },
-    async moveToTrash(volume) {
-      await missingIsUndefined(loops.detach(imageOf(volume)));
-      await missingIsUndefined(rename(imageOf(volume), join(folders.trash, `${volume.id}${suffix}`)));
-      await syncFolder(folders.trash);
-      await syncFolder(folders.images);
+    async grow(volume) {
+      await filesystems.extend(images.of(volume), volume.bytes, { sparse: isThin(volume) });
+      atPoint('grow.extended');
+      await loops.grow(images.of(volume));
+      atPoint('grow.attached');
+      if (volume.use.kind === 'block') return;
+      const attachment = await find(volume);
+      // Where it can only be read it grows when it is staged next.
+      const mount = attachment?.mounts.find(
+        ({ options, superOptions }) => ![...options, ...superOptions].includes('ro'),
+      );
+      if (attachment !== undefined && mount !== undefined) await filesystems.growMounted(mount, attachment.device.path);
     },
-    async emptyTrash(expired) {
-      for (const file of await readdir(folders.trash)) {
-        const id = file.slice(0, -suffix.length);
-        const ours = poolOf('volume', id) !== undefined || poolOf('snapshot', id) !== undefined;
-        if (ours && expired(id)) await rm(join(folders.trash, file), { force: true });
-      }
+    async freeze(volume) {
+      const attachment = await find(volume);
+      if (attachment === undefined) return false;
+      if (volume.use.kind === 'filesystem') return await freezeVolume(attachment, filesystems);
+      await filesystems.writeBack(attachment.device.path);
+      return false;
     },
-    look,
+    async thaw(volume) {
+      const attachment = await find(volume);
+      if (attachment !== undefined) await thawVolume(attachment, filesystems);
+    },
+    async discard(object) {
+      await missingIsUndefined(loops.detach(images.of(object)));
+      await images.remove(object);
+    },
+    async moveToTrash(object) {
+      await missingIsUndefined(loops.detach(images.of(object)));
+      await images.moveToTrash(object);
+    },
+    emptyTrash: (expired) => images.emptyTrash(expired),
+    restoreFromTrash: (object) => images.restoreFromTrash(object),
+    look: async (volume) => placementOf(await find(volume)),
     async stage(volume, folder, flags) {
-      const device = await loops.attach(imageOf(volume), { readonly: false });
+      const image = images.of(volume);
+      const device = await loops.attach(image, { readonly: false, discard: isThin(volume) });
       try {
+        // A device left by a crash may be smaller than the image is now.
+        await loops.grow(image);
         atPoint('stage.attached');
-        await mountFilesystem(volume, device, folder, flags);
+        await mountFilesystem(volume, { device, folder, flags }, { filesystems, mounts });
         atPoint('stage.mounted');
       } catch (error) {
-        const { places } = await look(volume);
-        if (places.length === 0) await loops.detach(imageOf(volume)).catch(() => undefined);
+        const left = await find(volume);
+        if (left?.mounts.some(({ mountPoint }) => mountPoint === folder) === true) await mounts.unmount(folder);
+        if (left !== undefined && left.mounts.every(({ mountPoint }) => mountPoint === folder))
+          await loops.detach(image).catch(() => undefined);
         throw error;
       }
     },
     unmount: (path) => mounts.unmount(path),
-    detach: (volume) => loops.detach(imageOf(volume)),
+    async detach(volume) {
+      await missingIsUndefined(loops.detach(images.of(volume)));
+    },
     async publish(volume, { staging, target, readonly }) {
-      const device = await deviceOf(volume);
-      if (device === undefined) throw new BerthError('FAILED_PRECONDITION', `volume ${volume.id} is not attached`);
-      await mounts.bind({ source: volume.use.kind === 'block' ? device.path : staging, target, readonly });
+      const attachment = await find(volume);
+      if (attachment === undefined) throw new BerthError('FAILED_PRECONDITION', `volume ${volume.id} is not attached`);
+      const source = volume.use.kind === 'block' ? attachment.device.path : staging;
+      await mounts.bind({ source, target, readonly });
       atPoint('publish.bound');
     },
-    async sizeOf(volume) {
-      return (await missingIsUndefined(stat(imageOf(volume), { bigint: true })))?.size;
-    },
-    async strangers(volumes) {
-      const known = new Set(volumes.map((volume) => `${volume.id}${suffix}`));
-      const found: { file: string; bytes: bigint }[] = [];
-      for (const file of await readdir(folders.images)) {
-        if (known.has(file)) continue;
-        const { size } = await lstat(join(folders.images, file), { bigint: true });
-        found.push({ file, bytes: size });
-      }
-      return found;
-    },
+    sizeOf: (object) => images.sizeOf(object),
+    extents: (object) => filesystems.extents(images.of(object)),
+    strangers: (objects) => images.strangers(objects),
   };
 }

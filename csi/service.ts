@@ -185,7 +185,7 @@ async function openOne(
   const pool = await openPool(poolConfig, nodeName);
   try {
     assertFits(pool, others);
-    const engine = imageEngine({ ...kernel, folders: pool.folders, atPoint });
+    const engine = await imageEngine({ ...kernel, folders: pool.folders, atPoint });
     const open = await startPool(pool, poolConfig, engine, {
       kernel,
       kubeletRoot,

@@ -121,12 +121,6 @@ describe('CreateVolume refuses', () => {
     ['an empty source', { ...good, volume_content_source: {} }, 'INVALID_ARGUMENT', /neither a snapshot nor a volume/],
     ['a kind of provisioning', { ...good, parameters: { provisioning: 'fat' } }, 'INVALID_ARGUMENT', /thick or thin/],
     [
-      'thin where there is none',
-      { ...good, parameters: { provisioning: 'thin' } },
-      'INVALID_ARGUMENT',
-      /no thin volumes/,
-    ],
-    [
       'a filesystem the pool does not make',
       { ...good, volume_capabilities: [mountCapability({ fs_type: 'tmpfs' })] },
       'INVALID_ARGUMENT',

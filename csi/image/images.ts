@@ -1,0 +1,108 @@
+/** The image files of a pool: which file is whose, their way into the trash and back, and files that are nobody's. */
+import { lstat, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { syncFolder } from '../../kit/durablefile.ts';
+import { BerthError, errnoOf } from '../../kit/errors.ts';
+import type { Stored } from '../engine.ts';
+import { poolOf } from '../objectid.ts';
+import type { PoolFolders } from '../pool.ts';
+
+const suffix = '.img';
+
+/** What the work gives, or undefined when its file does not exist. */
+export async function missingIsUndefined<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export class Images {
+  readonly #folders: PoolFolders;
+
+  constructor(folders: PoolFolders) {
+    this.#folders = folders;
+  }
+
+  /** The image of a volume or snapshot. IDs come from records, whose IDs were checked by pattern: they cannot leave the folder. */
+  of({ id }: Pick<Stored, 'id'>): string {
+    const folder = poolOf('snapshot', id) === undefined ? this.#folders.images : this.#folders.snapshots;
+    return join(folder, `${id}${suffix}`);
+  }
+
+  /** Size of an image in bytes, or undefined when it is missing. */
+  async sizeOf(object: Stored): Promise<bigint | undefined> {
+    return (await missingIsUndefined(lstat(this.of(object), { bigint: true })))?.size;
+  }
+
+  /** Makes what was made or removed beside the image durable. */
+  async sync(object: Stored): Promise<void> {
+    await syncFolder(dirname(this.of(object)));
+  }
+
+  async remove(object: Stored): Promise<void> {
+    await rm(this.of(object), { force: true });
+    // Before the record goes: an image that a power loss brings back would belong to nobody.
+    await this.sync(object);
+  }
+
+  /** Nothing happens when the image is missing. */
+  async moveToTrash(object: Stored): Promise<void> {
+    await missingIsUndefined(rename(this.of(object), this.#trashOf(object)));
+    await syncFolder(this.#folders.trash);
+    await this.sync(object);
+  }
+
+  /** Nothing happens when the image is in its place. Throws NOT_FOUND when it is nowhere. */
+  async restoreFromTrash(object: Stored): Promise<void> {
+    // Never over an image that is there: that would be the loss of one of two.
+    if ((await this.sizeOf(object)) === undefined) {
+      try {
+        await rename(this.#trashOf(object), this.of(object));
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw error;
+        throw new BerthError('NOT_FOUND', `the trash has nothing of ${object.id}: its space was given back`, {
+          cause: error,
+        });
+      }
+    }
+    await this.sync(object);
+    await syncFolder(this.#folders.trash);
+  }
+
+  async emptyTrash(expired: (id: string) => boolean): Promise<void> {
+    for (const file of await readdir(this.#folders.trash)) {
+      const id = idIn(file);
+      if (id !== undefined && expired(id)) await rm(join(this.#folders.trash, file), { force: true });
+    }
+  }
+
+  /** Files in the folders of images that belong to none of the objects, and in the trash what never was an image. */
+  async strangers(objects: readonly Stored[]): Promise<{ readonly file: string; readonly bytes: bigint }[]> {
+    const known = new Set(objects.map((object) => this.of(object)));
+    const { images, snapshots, trash } = this.#folders;
+    const found: { file: string; bytes: bigint }[] = [];
+    for (const folder of [images, snapshots, trash]) {
+      for (const file of await readdir(folder)) {
+        const path = join(folder, file);
+        if (known.has(path) || (folder === trash && idIn(file) !== undefined)) continue;
+        const about = await missingIsUndefined(lstat(path, { bigint: true }));
+        if (about !== undefined) found.push({ file: join(basename(folder), file), bytes: about.size });
+      }
+    }
+    return found;
+  }
+
+  #trashOf({ id }: Stored): string {
+    return join(this.#folders.trash, `${id}${suffix}`);
+  }
+}
+
+/** The ID that an image's file name is made of, or undefined for other names. */
+function idIn(file: string): string | undefined {
+  if (!file.endsWith(suffix)) return undefined;
+  const id = file.slice(0, -suffix.length);
+  return poolOf('volume', id) === undefined && poolOf('snapshot', id) === undefined ? undefined : id;
+}

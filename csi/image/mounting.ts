@@ -1,0 +1,64 @@
+/** Mounts a volume's filesystem: only the one that was made for it, checked where that is due, and as large as its device. */
+import { BerthError } from '../../kit/errors.ts';
+import type { Filesystems } from '../../linux/filesystem.ts';
+import { SystemCallError } from '../../linux/libc.ts';
+import type { LoopDevice } from '../../linux/loop.ts';
+import type { Mounts } from '../../linux/mount.ts';
+import type { VolumeRecord } from '../volume.ts';
+
+export interface Mounting {
+  readonly device: LoopDevice;
+  readonly folder: string;
+  readonly flags: readonly string[];
+}
+
+/** Never mounts what Berth has not made: a foreign superblock is an attack on the kernel, a wrong one is a mix-up. */
+async function assertOwn(volume: VolumeRecord, device: LoopDevice, filesystems: Filesystems): Promise<void> {
+  if (volume.use.kind !== 'filesystem') return;
+  const { type, uuid } = volume.use;
+  const content = await filesystems.identify(device.path);
+  if (content.kind === 'filesystem' && content.type === type && content.uuid === uuid) return;
+  const found = content.kind === 'filesystem' ? `${content.type} ${content.uuid}` : content.kind;
+  throw new BerthError(
+    'FAILED_PRECONDITION',
+    `volume ${volume.id} should hold ${type} ${uuid} but holds: ${found}; it is neither mounted nor formatted`,
+  );
+}
+
+/** Mounts the filesystem at the folder. What it mounted stays when it throws after that. */
+export async function mountFilesystem(
+  volume: VolumeRecord,
+  { device, folder, flags }: Mounting,
+  { filesystems, mounts }: { readonly filesystems: Filesystems; readonly mounts: Mounts },
+): Promise<void> {
+  if (volume.use.kind !== 'filesystem') return;
+  const { type } = volume.use;
+  await assertOwn(volume, device, filesystems);
+  await filesystems.check(device.path);
+  await filesystems.growUnmounted(device.path);
+  // A clone has its source's UUID, which XFS refuses to mount beside the source.
+  const own = type === 'xfs' ? ['nosuid', 'nodev', 'nouuid'] : ['nosuid', 'nodev'];
+  try {
+    await mounts.mount({ source: device.path, target: folder, fsType: type, options: [...own, ...flags] });
+  } catch (error) {
+    throw reasonOf(error, type, flags);
+  }
+  const mount = (await mounts.list()).findLast(({ mountPoint }) => mountPoint === folder);
+  if (mount === undefined || flags.includes('ro')) return;
+  await filesystems.growMounted(mount, device.path);
+}
+
+/** What the kernel means by the errors of mounting that have a known cause. */
+function reasonOf(error: unknown, type: string, flags: readonly string[]): unknown {
+  if (!(error instanceof SystemCallError)) return error;
+  const sentences: Readonly<Record<string, string | undefined>> = {
+    EINVAL: flags.length === 0 ? undefined : `${type} refuses the mount flags ${flags.join(',')}`,
+    ENODEV: `the node's kernel has no ${type}; load its module, or use another fsType`,
+    EEXIST:
+      type === 'btrfs'
+        ? "the node's kernel cannot mount a btrfs beside its copy (that needs Linux 6.7); unstage the other one first"
+        : undefined,
+  };
+  const sentence = sentences[error.code];
+  return sentence === undefined ? error : new BerthError('FAILED_PRECONDITION', sentence, { cause: error });
+}
