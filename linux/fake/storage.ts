@@ -8,6 +8,7 @@ import type { Filesystems } from '../filesystem.ts';
 import { SystemCallError } from '../libc.ts';
 import type { LoopDevice, LoopDevices } from '../loop.ts';
 import type { Mounts } from '../mount.ts';
+import { coveringMount } from '../mountinfo.ts';
 import type { MountEntry } from '../mountinfo.ts';
 import type { Content } from '../superblock.ts';
 import { FakeFiles } from './storagefiles.ts';
@@ -42,6 +43,12 @@ interface FakeStorageOptions {
   readonly ext4GrowsMounted?: boolean;
 }
 
+/** The bytes of `size=` among a tmpfs' options. */
+function sizeOption(options: readonly string[]): bigint | undefined {
+  const [, bytes] = /(?:^|,)size=(\d+)(?:,|$)/.exec(options.join(',')) ?? [];
+  return bytes === undefined ? undefined : BigInt(bytes);
+}
+
 /** The node's root, shared with pods as systemd makes it. */
 const rootMount: MountEntry = {
   id: 1,
@@ -70,6 +77,8 @@ export class FakeStorageKernel {
   readonly #attached = new Map<string, Attached>();
   readonly #frozen = new Set<string>();
   readonly #failures = new Map<Effect, unknown>();
+  /** Sizes of tmpfs by their device. */
+  readonly #memory = new Map<string, bigint>();
   #mounts: MountEntry[] = [rootMount];
   #nextId = 100;
 
@@ -200,6 +209,10 @@ export class FakeStorageKernel {
     list: () => Promise.resolve([...this.#mounts]),
     mount: async ({ source, target, fsType, options }) => {
       this.#step('mount');
+      if (fsType === 'tmpfs') {
+        await this.#mountMemory(source, target, options);
+        return;
+      }
       const found = this.#byPath(source);
       if (found === undefined) throw new SystemCallError('mount', ENOENT, source);
       if (!(await stat(target)).isDirectory()) throw new SystemCallError('mount', EINVAL, target);
@@ -210,10 +223,18 @@ export class FakeStorageKernel {
       const shown = fsType === 'btrfs' ? `0:${200 + number}` : device;
       this.#add({ device: shown, root: '/', mountPoint: target, fsType, source }, options);
     },
-    bind: async ({ source, target, readonly }) => {
+    remount: ({ target, options }) => {
+      const mount = this.#mounts.findLast(({ mountPoint }) => mountPoint === target);
+      const size = sizeOption(options);
+      if (mount === undefined || size === undefined || !this.#memory.has(mount.device))
+        return Promise.reject(new SystemCallError('remount', EINVAL, target));
+      this.#memory.set(mount.device, size);
+      return Promise.resolve();
+    },
+    bind: async ({ source, target, readonly, options: words = [] }) => {
       this.#step('bind');
       await stat(target);
-      const options = readonly ? ['ro'] : ['rw'];
+      const options = readonly ? ['ro'] : words;
       if (this.#byPath(source) !== undefined) {
         this.#add({ device: '0:6', root: source.slice(4), mountPoint: target, fsType: 'devtmpfs', source }, options);
         return;
@@ -234,6 +255,15 @@ export class FakeStorageKernel {
       if (file !== undefined && key !== undefined && !this.#isMounted(key)) file.clean = true;
     },
   };
+
+  async #mountMemory(source: string, target: string, options: readonly string[]): Promise<void> {
+    if (!(await stat(target)).isDirectory()) throw new SystemCallError('mount', EINVAL, target);
+    const size = sizeOption(options);
+    if (size === undefined) throw new SystemCallError('mount', EINVAL, options.join(','));
+    const device = `0:${this.#nextId}`;
+    this.#memory.set(device, size);
+    this.#add({ device, root: '/', mountPoint: target, fsType: 'tmpfs', source }, options);
+  }
 
   /** Mount points somebody has a file open below. */
   readonly busy = new Set<string>();
@@ -349,6 +379,11 @@ export class FakeStorageKernel {
     },
     usage: async (path) => {
       await stat(path);
+      const size = this.#memory.get(coveringMount(this.#mounts, path)?.device ?? '');
+      if (size !== undefined) {
+        const files = { total: size / 16384n, used: 1n, available: size / 16384n - 1n };
+        return { bytes: { total: size, used: 0n, available: size }, inodes: files };
+      }
       const free = this.#files.freeBytes();
       const bytes = { total: this.totalBytes, used: this.totalBytes - free, available: free };
       return { bytes, inodes: { total: 1000n, used: 10n, available: 990n } };

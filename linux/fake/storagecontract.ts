@@ -98,6 +98,28 @@ export function storageContract(world: () => StorageWorld): void {
     await loops.detach(file);
   });
 
+  test('a tmpfs has its size, grows by a remount, and is found by its device where it is shown', async () => {
+    const { folder, filesystems, mounts } = world();
+    const [home, target] = [join(folder, 'home'), join(folder, 'target')];
+    await mkdir(home);
+    await mkdir(target);
+    const size = (bytes: bigint): string[] => [`size=${bytes}`, `nr_inodes=${bytes / 16384n}`, 'mode=0755', 'nosuid'];
+    await mounts.mount({ source: 'name-of-it', target: home, fsType: 'tmpfs', options: size(8n * MiB) });
+    await mounts.bind({ source: home, target, readonly: false, options: ['noexec'] });
+    await mounts.remount({ target: home, options: size(16n * MiB) });
+    await expect(mounts.remount({ target: folder, options: ['size=none'] })).rejects.toMatchObject({ code: 'EINVAL' });
+    const { bytes, inodes } = await filesystems.usage(target);
+    expect([bytes.total, inodes.total]).toEqual([16n * MiB, 1024n]);
+    const mine = (await mounts.list()).filter(({ source }) => source === 'name-of-it');
+    expect(mine.map(({ mountPoint, fsType }) => [mountPoint, fsType])).toEqual([
+      [home, 'tmpfs'],
+      [target, 'tmpfs'],
+    ]);
+    expect(mine[1]?.device).toBe(mine[0]?.device);
+    await mounts.unmount(target);
+    await mounts.unmount(home);
+  });
+
   test('what is not there is named by its errno', async () => {
     const { folder, filesystems, loops, mounts } = world();
     const missing = join(folder, 'missing');
