@@ -1,4 +1,5 @@
 /** What an engine does for the volume manager: it keeps the bytes of volumes and snapshots and shows volumes at paths. It decides nothing. */
+import type { FilesystemUsage } from '../linux/filesystem.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import type { EngineKind, VolumeRecord, VolumeType } from './volume.ts';
 
@@ -78,6 +79,13 @@ export interface Engine {
   publish(volume: VolumeRecord, request: { staging: string; target: string; readonly: boolean }): Promise<void>;
   /** Size of the object's bytes on disk, or undefined when they are missing. */
   sizeOf(object: Stored): Promise<bigint | undefined>;
+  /** Figures of a filesystem volume, where the filesystem it is mounted from would show others: a subvolume's are its pool's. */
+  usage?(volume: VolumeRecord): Promise<FilesystemUsage>;
+  /**
+   * What the ledger counts new promises against, in bytes, where it is not the free space of the pool's filesystem: that
+   * is right only if a promise is taken from it at once. What is promised to ready objects is taken off already.
+   */
+  space?(): Promise<{ readonly total: bigint; readonly available: bigint }>;
   /** The object's extents in order, written back first. Throws UNSUPPORTED when the engine has none. */
   extents(object: Stored): Promise<readonly Extent[]>;
   /** Things among the engine's own that belong to nothing in the list: reported, never removed. */

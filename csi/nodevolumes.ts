@@ -195,7 +195,7 @@ export class NodeVolumes {
     const volume = volumes.get(id);
     await this.#assertShown(volume, path);
     if (volume.use.kind === 'block') return { kind: 'block', total: volume.bytes };
-    return { kind: 'filesystem', usage: await filesystems.usage(path) };
+    return { kind: 'filesystem', usage: await (engine.usage?.(volume) ?? filesystems.usage(path)) };
   }
 
   /**
