@@ -23,6 +23,8 @@ export interface LedgerOptions {
   /** The configured capacity. */
   readonly limit?: bigint | undefined;
   readonly space: ReadSpace;
+  /** Whether `space` leaves out already what is promised to objects that are made. Default: only what they have taken. */
+  readonly counted?: boolean;
   /** Left free for the filesystem's own bookkeeping and for records. Default: a hundredth of the whole, within bounds. */
   readonly marginOf?: (total: bigint) => bigint;
 }
@@ -131,9 +133,10 @@ export class Ledger {
   }
 
   async #available(): Promise<bigint> {
-    const { space, limit, marginOf = hundredth } = this.#options;
+    const { space, limit, counted = false, marginOf = hundredth } = this.#options;
     const { total, available } = await space();
-    const free = available - this.#sum(({ promised, taken }) => promised - taken) - marginOf(total);
+    const missing = this.#sum(({ promised, taken, running }) => (running || !counted ? promised - taken : 0n));
+    const free = available - missing - marginOf(total);
     const allowed = limit === undefined ? free : least(free, limit - this.reserved);
     return allowed < 0n ? 0n : allowed;
   }

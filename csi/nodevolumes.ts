@@ -192,6 +192,7 @@ export class NodeVolumes {
   /** Figures of a volume at a place where it is staged or published; NOT_FOUND when it is not there. */
   async usage(id: string, path: string): Promise<VolumeUsage> {
     const { volumes, filesystems } = this.#own;
+    const { engine } = this.#parts;
     const volume = volumes.get(id);
     await this.#assertShown(volume, path);
     if (volume.use.kind === 'block') return { kind: 'block', total: volume.bytes };

@@ -50,11 +50,11 @@ export async function startPool(
   { kernel, kubeletRoot, runDir, log, atPoint }: OpenPoolOptions,
 ): Promise<OpenPool> {
   const { mounts, filesystems } = kernel;
-  const space: ReadSpace = async () => (await filesystems.usage(pool.path)).bytes;
+  const space: ReadSpace = async () => await (engine.space?.() ?? (await filesystems.usage(pool.path)).bytes);
   const parts: PoolParts = {
     pool,
     store: recordStore(pool.folders.meta),
-    ledger: new Ledger({ pool: pool.name, limit: config.capacity, space }),
+    ledger: new Ledger({ pool: pool.name, limit: config.capacity, space, counted: engine.space !== undefined }),
     engine,
     nodeState: new NodeState(join(runDir, pool.id)),
     operations: new Operations(),

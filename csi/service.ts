@@ -15,7 +15,7 @@ import { identityHandlers } from './edge/identity.ts';
 import { nodeHandlers } from './edge/node.ts';
 import { snapshotMetadataHandlers } from './edge/snapshotmetadata.ts';
 import { topologyOf } from './edge/topology.ts';
-import { imageEngine } from './imageengine.ts';
+import { engineFor } from './engines.ts';
 import type { AtPoint } from './faultpoints.ts';
 import { realKernel } from './kernel.ts';
 import type { StorageKernel } from './kernel.ts';
@@ -185,7 +185,7 @@ async function openOne(
   const pool = await openPool(poolConfig, nodeName);
   try {
     assertFits(pool, others);
-    const engine = await imageEngine({ ...kernel, folders: pool.folders, atPoint });
+    const engine = await engineFor(poolConfig.engine, { ...kernel, pool, atPoint });
     const open = await startPool(pool, poolConfig, engine, {
       kernel,
       kubeletRoot,

@@ -12,6 +12,7 @@ import type { VolumeCapability } from '../../protos/types/csi/v1/VolumeCapabilit
 import { storageSchema } from '../config.ts';
 import { createStorageService } from '../service.ts';
 import type { StorageOptions } from '../service.ts';
+import type { EngineKind } from '../volume.ts';
 import { driverSocketPath } from '../serving.ts';
 
 type MountCapability = { readonly fs_type?: string; readonly mount_flags?: string[] };
@@ -33,6 +34,8 @@ export interface TestNodeOptions {
   /** The pool's folder; default: one beside the node's folders. */
   readonly pool?: string;
   readonly capacity?: string;
+  /** Default: `image`. */
+  readonly engine?: EngineKind;
   /** Names of pools in folders of their own below the node's, instead of the one called `default`. */
   readonly pools?: readonly string[];
   readonly atPoint?: StorageOptions['atPoint'];
@@ -66,8 +69,8 @@ export class TestNode {
   async start(): Promise<void> {
     await this.stop();
     this.registry.clear();
-    const { kernel, capacity, pools, atPoint } = this.#options;
-    const one = { name: 'default', path: this.pool, ...(capacity === undefined ? {} : { capacity }) };
+    const { kernel, capacity, engine, pools, atPoint } = this.#options;
+    const one = { name: 'default', path: this.pool, engine, ...(capacity === undefined ? {} : { capacity }) };
     const config = storageSchema.parse({
       pools: pools?.map((name) => ({ name, path: join(this.folder, name) })) ?? [one],
       runDir: join(this.folder, 'run'),

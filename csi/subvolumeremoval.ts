@@ -1,0 +1,76 @@
+/**
+ * Takes subvolumes away with what was made in them, and then their quota groups. Older kernels keep those, and remove them only
+ * when the subvolume's space is freed, which happens in the background: a file in the trash remembers it till then.
+ */
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pause } from '../kit/backoff.ts';
+import type { Subvolumes } from '../linux/btrfs.ts';
+import type { BtrfsQuotas } from '../linux/btrfsquota.ts';
+import { missingIsUndefined } from './missing.ts';
+import type { SubvolumeLimits } from './subvolumelimits.ts';
+import { groupAround, subvolumesInside } from './subvolumelimits.ts';
+
+export interface SubvolumeRemovalParts {
+  readonly subvolumes: Subvolumes;
+  readonly quotas: BtrfsQuotas;
+  readonly limits: SubvolumeLimits;
+  readonly trash: string;
+}
+
+const notePattern = /^\.dropped-(\d{1,20})$/;
+
+/** How long a removal waits for the space to be free: whoever deleted it may ask for that space next. */
+const waits = [2, 5, 10, 20, 50, 100, 200, 400, 800] as const;
+
+export class SubvolumeRemoval {
+  readonly #parts: SubvolumeRemovalParts;
+
+  constructor(parts: SubvolumeRemovalParts) {
+    this.#parts = parts;
+  }
+
+  /** Destroys the subvolume at the path and all inside; nothing happens when there is none. */
+  async destroy(path: string): Promise<void> {
+    const { subvolumes, limits, trash } = this.#parts;
+    const id = await missingIsUndefined(subvolumes.idOf(path));
+    if (id === undefined) return;
+    const inside = await subvolumesInside(id, async (parent) =>
+      (await subvolumes.links(trash, parent)).map((link) => link.id),
+    );
+    if (inside.length > 0) for (const each of [id, ...inside]) await limits.lift(each);
+    for (const each of [...inside.toReversed(), id]) {
+      // In the same or an earlier transaction than the end of the subvolume: a power loss loses both or none.
+      await writeFile(join(trash, `.dropped-${each}`), '');
+      await subvolumes.destroy(trash, each);
+    }
+  }
+
+  /** Waits a little until the space of what was destroyed is free, and removes the quota groups of what is. */
+  async finish(): Promise<void> {
+    const { subvolumes, trash } = this.#parts;
+    if ((await this.#tidy()) === 0) return;
+    void subvolumes.clean(trash).catch(() => undefined);
+    const never = new AbortController().signal;
+    for (const wait of waits) {
+      await pause(wait, never);
+      if ((await this.#tidy()) === 0) return;
+    }
+  }
+
+  /** How many are left. */
+  async #tidy(): Promise<number> {
+    const { subvolumes, quotas, trash } = this.#parts;
+    const ids = (await readdir(trash)).flatMap((file) => notePattern.exec(file)?.[1] ?? []).map(BigInt);
+    let left = 0;
+    // What was made later may be a member of the group around what was made earlier.
+    for (const id of ids.sort((a, b) => (a < b ? 1 : -1))) {
+      const freed = !(await subvolumes.exists(trash, id));
+      const forgotten =
+        freed && (await quotas.removeGroup(trash, id)) && (await quotas.removeGroup(trash, groupAround(id)));
+      if (forgotten) await rm(join(trash, `.dropped-${id}`), { force: true });
+      else left++;
+    }
+    return left;
+  }
+}
