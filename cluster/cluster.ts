@@ -8,6 +8,7 @@ import type { NodePlace } from './addresses.ts';
 import { apiServer } from './api.ts';
 import { ensurePrograms } from './build.ts';
 import { cacheFolder } from './cache.ts';
+import type { NodeDisk } from './disks.ts';
 import { dnsManifest } from './dns.ts';
 import { withLockFile } from './lockfile.ts';
 import { ensureImages } from './namedimages.ts';
@@ -51,6 +52,8 @@ export interface ClusterOptions {
   readonly images?: readonly ImageName[];
   /** Folders of this machine that every node sees. */
   readonly mounts?: readonly NodeMount[];
+  /** Filesystems of its own for every node. */
+  readonly disks?: readonly NodeDisk[];
   /** Folder for the runs' folders, on a disk and not on overlayfs. Default /var/tmp/berth-cluster. */
   readonly dir?: string;
   /** The cluster stays when this process ends. Default false: then the next `up` of this name removes it. */
@@ -130,7 +133,7 @@ async function start(
   places: readonly NodePlace[],
   images: readonly string[],
 ): Promise<Cluster> {
-  const { kubeProxy = true, mounts = [], onStep = () => undefined } = options;
+  const { kubeProxy = true, mounts = [], disks = [], onStep = () => undefined } = options;
   mkdirSync(folder.logs('lan'), { recursive: true });
   const lan = await createSwitch(join(folder.programs, 'pause'), {
     logFile: join(folder.logs('lan'), 'switch.log'),
@@ -140,11 +143,11 @@ async function start(
   writeKubectl(folder, apiPort);
   const nodes = places.map((place) => managedNode(folder, place, kubeProxy));
   for (const node of nodes) {
-    node.install();
+    await node.install(disks);
     writeHosts(node.rootDir, places);
-    await node.powerOn(lan, mounts);
+    await node.powerOn(lan, mounts, disks);
   }
-  const state = { lan, nodes: nodes.map(stateOf), archives: images, kubeProxy, mounts, apiPort };
+  const state = { lan, nodes: nodes.map(stateOf), archives: images, kubeProxy, mounts, disks, apiPort };
   await writeState(folder, state);
   const cluster = runningCluster(folder, state, nodes);
 

@@ -1,6 +1,7 @@
 /** Loop devices that are backed by files of a folder: what a killed node leaves behind in the shared kernel. */
 import { readdirSync, statSync } from 'node:fs';
 import { run, runChecked } from './command.ts';
+import { waitFor } from './wait.ts';
 
 export interface LoopDevice {
   /** `/dev/loop3` */
@@ -8,6 +9,8 @@ export interface LoopDevice {
   readonly inode: number;
   /** `major:minor` of the filesystem that holds the backing file. */
   readonly device: string;
+  /** It goes by itself when nobody uses it any more. */
+  readonly autoclear: boolean;
 }
 
 /** A file by the filesystem and inode that hold it, as a key. */
@@ -36,15 +39,37 @@ export function ownedLoops(
   }
 }
 
-/** Detaches every loop device of files below a folder. Mounts on them must be gone. */
+/**
+ * Detaches every loop device of files below a folder, and returns when they are gone: one under a filesystem goes when that
+ * has been unmounted, which the kernel does after the processes of its namespace have ended. Errors: TIMED_OUT.
+ */
 export async function detachLoops(folder: string): Promise<void> {
-  const listing = await runChecked('losetup', ['--list', '--json', '--output', 'NAME,BACK-INO,BACK-MAJ:MIN']);
-  const loops = parseLoops(listing);
-  if (loops.length === 0) return;
+  if ((await listLoops()).length === 0) return;
   const device = formatDevice(statSync(folder).dev);
   const found = await run('find', [folder, '-xdev', '-type', 'f', '-printf', '%i\\n']);
   const files = new Set(found.stdout.split('\n').map((inode) => fileKey(device, Number(inode))));
-  const nodes = new Map(
+  let left: readonly LoopDevice[] = [];
+  await waitFor(
+    `the loop devices on files of ${folder} to go`,
+    async () => {
+      left = ownedLoops(await listLoops(), files, loopNodes());
+      // By its name only where needed: the next one of the name may be somebody else's.
+      for (const loop of left) if (!loop.autoclear) await run('losetup', ['--detach', loop.name]);
+      return left.length === 0 ? true : undefined;
+    },
+    { timeoutMs: 30_000, describe: () => `in use are ${left.map(({ name }) => name).join(', ')}` },
+  );
+}
+
+async function listLoops(): Promise<LoopDevice[]> {
+  return parseLoops(
+    await runChecked('losetup', ['--list', '--json', '--output', 'NAME,BACK-INO,BACK-MAJ:MIN,AUTOCLEAR']),
+  );
+}
+
+/** The nodes of loop devices in /dev by what they are as files. */
+function loopNodes(): ReadonlyMap<string, string> {
+  return new Map(
     readdirSync('/dev')
       .filter((name) => /^loop\d+$/.test(name))
       .map((name) => {
@@ -52,7 +77,6 @@ export async function detachLoops(folder: string): Promise<void> {
         return [fileKey(formatDevice(dev), ino), `/dev/${name}`];
       }),
   );
-  for (const loop of ownedLoops(loops, files, nodes)) await run('losetup', ['--detach', loop.name]);
 }
 
 /** Reads what `losetup --list --json` prints; nothing at all when there is no loop device. */
@@ -63,6 +87,7 @@ export function parseLoops(listing: string): LoopDevice[] {
     name: String(entry['name']),
     inode: Number(entry['back-ino']),
     device: String(entry['back-maj:min']).trim(),
+    autoclear: entry['autoclear'] === true,
   }));
 }
 

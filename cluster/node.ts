@@ -19,6 +19,8 @@ import {
 import type { ComponentCommand } from './component.ts';
 import { containerdCommand, formatContainerdConfig } from './containerd.ts';
 import { controlPlaneCommands } from './controlplane.ts';
+import { diskEntry, makeDisks } from './disks.ts';
+import type { NodeDisk } from './disks.ts';
 import { nodeEnvironment } from './environment.ts';
 import { formatKubeconfig } from './kubeconfig.ts';
 import { formatKubeletConfig, formatKubeProxyConfig, kubeletCommand, kubeProxyCommand } from './kubelet.ts';
@@ -67,10 +69,10 @@ export interface ClusterNode {
 export interface ManagedNode extends ClusterNode {
   readonly place: NodePlace;
   readonly namespaces: Namespaces;
-  /** Writes what a node of a new cluster finds on its disk. */
-  install(): void;
+  /** Writes what a node of a new cluster finds on its disk, and makes its further disks. */
+  install(disks: readonly NodeDisk[]): Promise<void>;
   /** Makes its namespaces, plugs it in and leaves its components to be started. */
-  powerOn(lan: Namespaces, mounts: readonly NodeMount[]): Promise<void>;
+  powerOn(lan: Namespaces, mounts: readonly NodeMount[], disks: readonly NodeDisk[]): Promise<void>;
   /** Ends everything on it at once, without a word to anybody. */
   powerOff(): Promise<void>;
   /** Removes what `install` and its life have left on its disk, once it is switched off. */
@@ -165,8 +167,9 @@ export function managedNode(
         throw new BerthError('FAILED_PRECONDITION', `image archive ${archive} cannot be loaded into ${name}: ${said}`);
       }
     },
-    install: () => {
+    install: async (disks) => {
       createRootFolder(rootDir, index);
+      await makeDisks(rootDir, disks);
       const etc = (path: string, content: string): void => {
         writeFileSync(join(rootDir, 'etc', path), content, { mode: 0o600 });
       };
@@ -182,7 +185,7 @@ export function managedNode(
       etc('kubernetes/kubelet.yaml', formatKubeletConfig(`/${cgroup}`));
       etc('kubernetes/kube-proxy.yaml', formatKubeProxyConfig());
     },
-    powerOn: async (lan, mounts) => {
+    powerOn: async (lan, mounts, disks) => {
       createCgroup(cgroup);
       mkdirSync(logFolder, { recursive: true });
       const bootId = join(logFolder, 'boot_id');
@@ -194,7 +197,7 @@ export function managedNode(
       namespaces = await createNamespaces(
         ['mount', 'net', 'pid', 'uts', 'ipc'],
         script,
-        [rootDir, name, folder.programs, bootId, ...binds],
+        [rootDir, name, folder.programs, bootId, ...disks.map(diskEntry), ...binds],
         { logFile: join(logFolder, 'node.log'), mark: [runVariable, folder.path] },
       );
       await connectNode(lan, namespaces, place);

@@ -1,5 +1,6 @@
 # First steps of a node, as process 1 of its new namespaces: gives it a root of its own and then stays as its init.
-# $1 root folder · $2 host name · $3 folder with the cluster's programs · $4 file with a boot id · further: SOURCE:TARGET[:ro]
+# $1 root folder · $2 host name · $3 folder with the cluster's programs · $4 file with a boot id · further: SOURCE:TARGET[:ro], or
+# FILE:TARGET:disk for a file of the root folder with a filesystem in it
 set -eu
 root=$1 name=$2 programs=$3 bootid=$4
 shift 4
@@ -48,6 +49,11 @@ mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
 for entry in "$@"; do
   source=${entry%%:*} rest=${entry#*:}
   target=$root${rest%%:*}
+  case $rest in *:disk)
+    mkdir -p "$target"
+    mount -o loop "$root$source" "$target"
+    continue
+  esac
   if [ -d "$source" ]; then mkdir -p "$target"; else mkdir -p "${target%/*}" && touch "$target"; fi
   mount --bind "$source" "$target"
   case $rest in *:ro) mount -o remount,bind,ro "$target" ;; esac

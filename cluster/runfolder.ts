@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../kit/durablefile.ts';
 import { BerthError } from '../kit/errors.ts';
 import { removeCgroup } from './cgroup.ts';
 import { runChecked } from './command.ts';
+import type { NodeDisk } from './disks.ts';
 import { detachLoops } from './loops.ts';
 import { destroyNamespaces } from './namespace.ts';
 import type { Namespaces } from './namespace.ts';
@@ -37,6 +38,7 @@ export interface RunState {
   readonly archives: readonly string[];
   readonly kubeProxy: boolean;
   readonly mounts: readonly NodeMount[];
+  readonly disks: readonly NodeDisk[];
   /** Port on the machine's loopback that leads to the API server. */
   readonly apiPort: number;
 }

@@ -40,7 +40,7 @@ export interface Cluster {
 export function runningCluster(folder: RunFolder, initial: RunState, members: readonly ManagedNode[]): Cluster {
   let nodes = members;
   let { archives } = initial;
-  const { lan, mounts, kubeProxy, apiPort } = initial;
+  const { lan, mounts, disks, kubeProxy, apiPort } = initial;
   const save = (): Promise<void> => writeState(folder, { ...initial, nodes: nodes.map(stateOf), archives });
   const become = async (next: readonly ManagedNode[]): Promise<void> => {
     nodes = next;
@@ -71,7 +71,7 @@ export function runningCluster(folder: RunFolder, initial: RunState, members: re
     restartNode: async (index) => {
       const node = find(nodes[index], `number ${index}`);
       await node.powerOff();
-      await node.powerOn(lan, mounts);
+      await node.powerOn(lan, mounts, disks);
       await save();
       await node.startRuntime();
       if (index === 0) await waitForApiServer(apiServer(apiPort, folder.pki), node);
@@ -83,8 +83,8 @@ export function runningCluster(folder: RunFolder, initial: RunState, members: re
       const place = { index, link: far ? secondLink : firstLink };
       await certifyNode(folder.pki, place);
       const node = managedNode(folder, place, kubeProxy);
-      node.install();
-      await node.powerOn(lan, mounts);
+      await node.install(disks);
+      await node.powerOn(lan, mounts, disks);
       await become([...nodes, node]);
       await node.startRuntime();
       for (const archive of archives) await node.load(archive);
