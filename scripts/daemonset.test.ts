@@ -1,5 +1,5 @@
 /** The manifests, the NodeConfig in them and the program agree with each other. */
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
@@ -28,6 +28,16 @@ const daemonSet = z.object({
       }),
     }),
   }),
+});
+
+const classFolder = 'examples/classes';
+/** StorageClass, VolumeSnapshotClass or VolumeAttributesClass. */
+const anyClass = z.object({
+  kind: z.string(),
+  metadata: z.object({ name: z.string() }),
+  provisioner: z.string().optional(),
+  driver: z.string().optional(),
+  driverName: z.string().optional(),
 });
 
 async function podSpec() {
@@ -94,11 +104,17 @@ test('the driver has one name', async () => {
   const { name } = z
     .object({ metadata: z.object({ name: z.string() }) })
     .parse(parse(await read('csidriver.yaml'))).metadata;
-  const classes = parseAllDocuments(await read('storageclasses.yaml')).map((each) =>
-    z.object({ provisioner: z.string() }).parse(each.toJS()),
-  );
+  const files = [
+    'storageclasses.yaml',
+    ...(await readdir(join(folder, classFolder))).map((file) => `${classFolder}/${file}`),
+  ];
+  const texts = await Promise.all([...files, 'snapshots/snapshotclass.yaml'].map(read));
+  const classes = texts.flatMap((text) => parseAllDocuments(text).map((each) => anyClass.parse(each.toJS())));
   const sidecarFolder = (await podSpec()).volumes.find((volume) => volume.name === 'csi-socket')?.hostPath?.path;
   expect(storage?.driverName).toBe(name);
-  expect(classes.map(({ provisioner }) => provisioner)).toEqual([name, name]);
+  for (const each of classes) {
+    expect([each.kind, each.provisioner ?? each.driver ?? each.driverName]).toEqual([each.kind, name]);
+  }
+  expect(new Set(classes.map((each) => each.metadata.name)).size).toBe(classes.length);
   expect(sidecarFolder).toBe(`/var/lib/kubelet/plugins/${name}`);
 });

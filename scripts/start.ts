@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { upCluster } from '../cluster/cluster.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { BerthError, asBerthError, messageOf } from '../kit/errors.ts';
-import { applyBerth, manifestFolder } from './deploy.ts';
+import { applyBerth, applySnapshots, manifestFolder, sidecarImages, snapshotImages } from './deploy.ts';
 import { buildImage } from './image.ts';
 import { kubectl } from './kubectl.ts';
 import { applyArguments } from './start/apply.ts';
@@ -67,7 +67,7 @@ async function main(options: StartOptions, signal: AbortSignal): Promise<void> {
   const cluster = await upCluster({
     name: 'start',
     nodes: options.nodes,
-    images: ['busybox', 'csi-provisioner'],
+    images: ['busybox', ...sidecarImages, ...snapshotImages],
     onStep: say,
   }).catch((error: unknown) => {
     // Nobody waits for the image any more.
@@ -79,6 +79,7 @@ async function main(options: StartOptions, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     say('Loading the image into every node');
     await cluster.load(image.path);
+    await applySnapshots(cluster, say);
     await applyBerth(cluster, say);
     const failure = await show(cluster, options, signal).catch((error: unknown) => asBerthError(error));
     if (options.watch) {

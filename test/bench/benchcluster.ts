@@ -5,10 +5,10 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import { ensurePrograms } from '../../cluster/build.ts';
 import { ensureImages } from '../../cluster/namedimages.ts';
 import { nodePrograms } from '../../cluster/programs.ts';
-import { deployBerth } from '../../scripts/deploy.ts';
+import { deployBerth, sidecarImages } from '../../scripts/deploy.ts';
 import { buildImage } from '../../scripts/image.ts';
 
-const images = ['pause', 'busybox', 'csi-provisioner'] as const;
+const images = ['pause', 'busybox', ...sidecarImages] as const;
 
 /** The image that the benchmarks' pods run. */
 export const busybox = 'docker.io/library/busybox:1.37';
@@ -29,7 +29,7 @@ export async function* withCluster<T>(folder: string, work: (cluster: Cluster) =
   const cluster = await upCluster({
     name: 'bench',
     nodes: 1,
-    images: ['busybox', 'csi-provisioner'],
+    images,
     dir: join(folder, 'cluster'),
     onStep: say,
   });

@@ -1,9 +1,15 @@
 /** One cluster with Berth on it for the whole run of the tests in test/cluster and test/faults. */
 import { downCluster, upCluster } from '../../cluster/cluster.ts';
-import { deployBerth } from '../../scripts/deploy.ts';
+import type { NodeDisk } from '../../cluster/disks.ts';
+import { applySnapshots, deployBerth, sidecarImages, snapshotImages } from '../../scripts/deploy.ts';
 
 /** Name by which the tests find it with `useCluster`; two runs at once on one machine need two. */
 export const clusterName = process.env['BERTH_TEST_CLUSTER'] ?? 'test';
+
+const MiB = 1_048_576;
+
+/** Pools on filesystems of their own, on which volumes and snapshots can share bytes. */
+const disks: readonly NodeDisk[] = [{ target: '/var/lib/berth/pools/default', bytes: 10_240 * MiB, filesystem: 'xfs' }];
 
 /** Vitest calls this before the first test of the project; what it returns after the last. */
 export default async function setup(): Promise<() => Promise<void>> {
@@ -16,10 +22,12 @@ export default async function setup(): Promise<() => Promise<void>> {
     nodes: 3,
     far: 1,
     dns: true,
-    images: ['busybox', 'csi-provisioner'],
+    images: ['busybox', ...sidecarImages, ...snapshotImages],
+    disks,
     onStep: say,
   });
   try {
+    await applySnapshots(cluster, say);
     await deployBerth(cluster, say);
   } catch (error) {
     await downCluster(clusterName);
