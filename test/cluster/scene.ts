@@ -35,7 +35,11 @@ export function useScene(namespace: string): Scene {
     await kubectl(cluster, ['create', 'namespace', namespace]);
   });
   afterAll(async () => {
-    await kubectl(cluster, ['delete', 'namespace', namespace, '--wait', '--timeout=120s']);
+    for (const kinds of ['deployments,statefulsets,daemonsets,jobs,pods', 'persistentvolumeclaims']) {
+      await kubectl(cluster, ['delete', kinds, ...inNamespace, '--all', '--wait', '--timeout=120s']);
+    }
+    // Nothing of Berth's is in it any more, and its own controller waits five seconds before it looks.
+    await kubectl(cluster, ['delete', 'namespace', namespace, '--wait=false']);
   });
   const pod = async (name: string): Promise<Pod> => {
     const found = (await listPods(cluster, namespace)).find(({ metadata }) => metadata.name === name);
@@ -130,12 +134,12 @@ export function podManifest(
   };
 }
 
-/** A claim of a class with a size such as `64Mi`. */
-export function claimManifest(name: string, storageClassName: string, storage: string): object {
+/** A claim of a class with a size such as `64Mi`; `more` goes into its spec. */
+export function claimManifest(name: string, storageClassName: string, storage: string, more: object = {}): object {
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     metadata: { name },
-    spec: { accessModes: ['ReadWriteOnce'], storageClassName, resources: { requests: { storage } } },
+    spec: { accessModes: ['ReadWriteOnce'], storageClassName, resources: { requests: { storage } }, ...more },
   };
 }
