@@ -1,5 +1,5 @@
 /** Loop devices: a regular file as a block device, with direct I/O and 4096-byte sectors. Found again by inode, not by name. */
-import { constants } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -117,8 +117,10 @@ async function grow(file: string): Promise<void> {
 async function setDiscard(number: number, discard: boolean): Promise<void> {
   const queue = `/sys/block/loop${number}/queue`;
   // The limit survives a detach: a number that another file had before must be given back what it can.
-  const most = discard ? await readFile(`${queue}/discard_max_hw_bytes`, 'utf8') : '0';
-  await writeFile(`${queue}/discard_max_bytes`, most.trim());
+  const most = discard ? readFileSync(`${queue}/discard_max_hw_bytes`, 'utf8').trim() : '0';
+  // Reading costs nothing; a write, also of the same, stops the queue for some 10 ms.
+  if (readFileSync(`${queue}/discard_max_bytes`, 'utf8').trim() !== most)
+    await writeFile(`${queue}/discard_max_bytes`, most);
 }
 
 async function attach(file: string, readonly: boolean, discard: boolean): Promise<LoopDevice> {
