@@ -5,7 +5,7 @@
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
+import { replaceFile, temporaryPrefix } from '../kit/durablefile.ts';
 import { accessModes } from './volume.ts';
 import { poolOf } from './objectid.ts';
 
@@ -77,7 +77,7 @@ export class NodeState {
       await rm(path, { force: true });
       return;
     }
-    await writeFileAtomic(path, JSON.stringify(state), { sync: false });
+    replaceFile(path, JSON.stringify(state));
     this.#states.set(id, state);
   }
 }
