@@ -28,8 +28,8 @@ export function nameOfErrno(errno: number): string {
 const library = koffi.load('libc.so.6');
 const strerror = library.func('const char *strerror(int errnum)') as (errno: number) => string;
 
-/** A value that crosses the C boundary: integers, strings, and buffers for pointers. */
-export type CValue = number | bigint | string | Uint8Array | null;
+/** A value that crosses the C boundary: integers, strings, lists of strings, and buffers for pointers. */
+export type CValue = number | bigint | string | Uint8Array | null | readonly (string | null)[];
 
 /** A libc function declared by its C prototype, called synchronously on this thread. Follow it with `check`. */
 export function libc(prototype: string): (...args: CValue[]) => number {
