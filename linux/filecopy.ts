@@ -4,14 +4,16 @@ import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { BerthError, errnoOf } from '../kit/errors.ts';
 import { inheritNoCow } from './fileattributes.ts';
-import { libcAsync, SystemCallError } from './libc.ts';
+import { libc, libcAsync, SystemCallError } from './libc.ts';
 
 const FICLONE = 0x40049409;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
+const POSIX_FADV_RANDOM = 1;
 const chunkBytes = 1 << 22;
 
 const request = libcAsync('int ioctl(int fd, unsigned long request, long argument)');
+const advise = libc('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)');
 const seek = libcAsync('int64_t lseek(int fd, int64_t offset, int whence)');
 
 /** What FICLONE says where files cannot share bytes: a filesystem without reflinks, or two different ones. */
@@ -74,6 +76,8 @@ export async function copy(source: string, target: string): Promise<void> {
   await intoNewFile(source, target, async (from, to) => {
     const { size } = await from.stat({ bigint: true });
     await to.truncate(Number(size));
+    // No reading ahead: space that was never written counts as data as soon as its pages are in the cache.
+    advise(from.fd, 0, 0, POSIX_FADV_RANDOM);
     const buffer = Buffer.allocUnsafe(chunkBytes);
     let data = await find(from, 0n, SEEK_DATA);
     while (data !== undefined && data < size) {

@@ -5,9 +5,10 @@ import { open, readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pause } from '../kit/backoff.ts';
 import { BerthError } from '../kit/errors.ts';
-import { check, libc, libcAsync, SystemCallError } from './libc.ts';
+import { libcAsync, SystemCallError } from './libc.ts';
 import { deviceOf, find, LO_FLAGS_DIRECT_IO, LO_FLAGS_READ_ONLY, loopInfo, openDevice } from './loopfind.ts';
 import type { LoopDevice } from './loopfind.ts';
+import { freeNumber } from './loopnumber.ts';
 
 export type { LoopDevice } from './loopfind.ts';
 
@@ -30,18 +31,21 @@ export interface LoopDevices {
 const LOOP_CLR_FD = 0x4c01;
 const LOOP_SET_CAPACITY = 0x4c07;
 const LOOP_CONFIGURE = 0x4c0a;
-const LOOP_CTL_GET_FREE = 0x4c82;
 /** In struct loop_config, loop_info64 follows two 32-bit words (fd, block_size). */
 const configSize = 8 + loopInfo.size + 64;
 const sectorSize = 4096;
 
-const control = libc('int ioctl(int fd, unsigned long request, long argument)');
 const request = libcAsync('int ioctl(int fd, unsigned long request, void *argument)');
 
 /** How often another process may take the free number before us. Each try takes part in one race only. */
 const attachTries = 64;
 /** Whoever probes a device when it changes (udev) holds it for some milliseconds; a detach completes when it lets go. */
 const detachWaits = [0, 5, 20, 100, 400] as const;
+
+interface AttachOptions {
+  readonly readonly: boolean;
+  readonly discard: boolean;
+}
 
 function configuration(fd: number, name: string, readonly: boolean): Buffer {
   const config = Buffer.alloc(configSize);
@@ -53,11 +57,11 @@ function configuration(fd: number, name: string, readonly: boolean): Buffer {
   return config;
 }
 
-async function configure(image: FileHandle, name: string, readonly: boolean): Promise<number> {
+async function configure(image: FileHandle, name: string, { readonly, discard }: AttachOptions): Promise<number> {
   const controlDevice = await open('/dev/loop-control', constants.O_RDWR);
   try {
     for (let attempt = 0; attempt < attachTries; attempt++) {
-      const number = check(control(controlDevice.fd, LOOP_CTL_GET_FREE, 0), 'LOOP_CTL_GET_FREE', '/dev/loop-control');
+      const number = await freeNumber(controlDevice.fd, discard);
       const device = await openDevice(number, readonly ? constants.O_RDONLY : constants.O_RDWR);
       try {
         const { result, errno } = await request(device.fd, LOOP_CONFIGURE, configuration(image.fd, name, readonly));
@@ -113,17 +117,15 @@ async function grow(file: string): Promise<void> {
   }
 }
 
-/** Lets a device pass discards on to its file, or not. */
-async function setDiscard(number: number, discard: boolean): Promise<void> {
-  const queue = `/sys/block/loop${number}/queue`;
-  // The limit survives a detach: a number that another file had before must be given back what it can.
-  const most = discard ? readFileSync(`${queue}/discard_max_hw_bytes`, 'utf8').trim() : '0';
+/** Switches discarding off. */
+async function keepSpace(number: number): Promise<void> {
+  const limit = `/sys/block/loop${number}/queue/discard_max_bytes`;
   // Reading costs nothing; a write, also of the same, stops the queue for some 10 ms.
-  if (readFileSync(`${queue}/discard_max_bytes`, 'utf8').trim() !== most)
-    await writeFile(`${queue}/discard_max_bytes`, most);
+  if (readFileSync(limit, 'utf8').trim() !== '0') await writeFile(limit, '0');
 }
 
-async function attach(file: string, readonly: boolean, discard: boolean): Promise<LoopDevice> {
+async function attach(file: string, options: AttachOptions): Promise<LoopDevice> {
+  const { readonly, discard } = options;
   const present = await find(file);
   if (present !== undefined && present.readonly !== readonly) {
     const way = present.readonly ? 'read-only' : 'for writing';
@@ -134,14 +136,14 @@ async function attach(file: string, readonly: boolean, discard: boolean): Promis
     const access = readonly ? constants.O_RDONLY : constants.O_RDWR;
     const image = await open(file, access | constants.O_NOFOLLOW);
     try {
-      number = await configure(image, basename(file), readonly);
+      number = await configure(image, basename(file), options);
     } finally {
       await image.close();
     }
   }
   try {
     // Otherwise fstrim on the node or `discard` in a pod gives back the space a thick volume has been promised.
-    await setDiscard(number, discard);
+    if (!discard) await keepSpace(number);
     const dio = await readFile(`/sys/block/loop${number}/loop/dio`, 'utf8');
     const directIo = dio.trim() === '1';
     return { number, path: `/dev/loop${number}`, device: deviceOf(number), directIo, readonly };
@@ -153,5 +155,5 @@ async function attach(file: string, readonly: boolean, discard: boolean): Promis
 
 /** The loop devices of this kernel. Needs CAP_SYS_ADMIN, /dev/loop-control, a writable /sys and Linux 5.8. */
 export function kernelLoopDevices(): LoopDevices {
-  return { find, attach: (file, { readonly, discard = false }) => attach(file, readonly, discard), grow, detach };
+  return { find, attach: (file, { readonly, discard = false }) => attach(file, { readonly, discard }), grow, detach };
 }

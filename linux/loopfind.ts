@@ -82,7 +82,7 @@ function isNamed(number: number, name: string): boolean {
 }
 
 /** Loop devices of the machine, attached or not. The kernel offers no look-up by file. */
-async function allNumbers(): Promise<number[]> {
+export async function allNumbers(): Promise<number[]> {
   const devices = await readdir('/sys/block');
   return devices.flatMap((device) => /^loop(\d+)$/.exec(device)?.[1] ?? []).map(Number);
 }

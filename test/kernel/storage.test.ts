@@ -86,6 +86,21 @@ onPool('xfs', () => {
     expect(await readFile(`/sys/block/loop${number}/loop/autoclear`, 'utf8')).toBe('0\n');
   });
 
+  test('a device may discard when asked for, also where all numbers had discards switched off', async () => {
+    const file = join(folder, 'a.img');
+    await world.filesystems.allocate(file, 64n * MiB);
+    for (let i = 0; i < 2; i++) {
+      await world.loops.attach(file, { readonly: false });
+      await world.loops.detach(file);
+      const { number, path } = await world.loops.attach(file, { readonly: false, discard: true });
+      expect(Number(await readFile(`/sys/block/loop${number}/queue/discard_max_bytes`, 'utf8'))).toBeGreaterThan(0);
+      execFileSync('blkdiscard', [path]);
+      expect(await allocatedBytes(file)).toBe(0n);
+      await world.loops.detach(file);
+      await world.filesystems.extend(file, 64n * MiB);
+    }
+  });
+
   test('a file is found by its inode after it was renamed', async () => {
     const [file, other] = [join(folder, 'a.img'), join(folder, 'b.img')];
     await world.filesystems.allocate(file, 32n * MiB);
