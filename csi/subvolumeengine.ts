@@ -49,7 +49,7 @@ function isSnapshot({ id }: Stored): boolean {
 export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engine> {
   const { mounts, filesystems, subvolumes, quotas, atPoint } = parts;
   const { name, path: poolPath, folders } = parts.pool;
-  if (!(await subvolumes.isBtrfs(folders.images))) {
+  if ((await filesystems.abilitiesOf(folders.images)).type !== 'btrfs') {
     const advice = 'mount one there (mkfs.btrfs DEVICE), or use `engine: image`';
     throw new BerthError('FAILED_PRECONDITION', `pool "${name}" at ${poolPath} does not lie on btrfs; ${advice}`);
   }
@@ -137,7 +137,6 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
     },
     async stage(volume, folder, flags) {
       const options = bindOptions('subvolume', flags);
-      // Somebody may have switched quotas off and on again, and limits with them.
       await limits.set(await subvolumes.idOf(pathOf(volume)), volume.bytes);
       atPoint('stage.attached');
       await mounts.bind({ source: pathOf(volume), target: folder, readonly: false, options });
@@ -152,8 +151,12 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
     async sizeOf(object) {
       const id = await idOf(object);
       if (id === undefined) return undefined;
-      // A snapshot has no size of its own. A volume without a limit has none, which a growth to its size repairs.
-      return isSnapshot(object) ? object.bytes : ((await limits.of(id)) ?? 0n);
+      if (isSnapshot(object)) return object.bytes;
+      const limit = await limits.of(id);
+      if (limit !== undefined) return limit;
+      // Quotas were switched off and on again, and limits with them.
+      await limits.set(id, object.bytes);
+      return object.bytes;
     },
     async usage(volume) {
       const used = await limits.used(await subvolumes.idOf(pathOf(volume)), volume.bytes);
