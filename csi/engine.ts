@@ -3,10 +3,24 @@ import type { FilesystemUsage } from '../linux/filesystem.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import type { EngineKind, VolumeRecord, VolumeType } from './volume.ts';
 
+/** The block device an attached volume has for itself. */
+export interface VolumeDevice {
+  /** `major:minor`. */
+  readonly number: string;
+  /** Its name in /sys/block: `loop3`. */
+  readonly name: string;
+  /** Whether the pool's disk is read and written directly, past the page cache. */
+  readonly directIo: boolean;
+}
+
 /** Where a volume is now, read from the kernel and not from memory. */
 export interface Placement {
   /** True while the volume's bytes are attached to the kernel (for `image`: to a loop device). */
   readonly attached: boolean;
+  /** Undefined while it is not attached, and for engines without devices: their volumes have no I/O limits. */
+  readonly device?: VolumeDevice | undefined;
+  /** Options of its mounted filesystem as a whole, not of one place (`ro`: the kernel has stopped writing to it). */
+  readonly superOptions?: readonly string[] | undefined;
   /** Paths the volume is shown at; a path mounted twice is there twice. */
   readonly places: readonly { readonly path: string; readonly readonly: boolean }[];
 }

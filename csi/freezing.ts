@@ -1,5 +1,6 @@
 /** Volumes held still while something reads them: what is copied then is as if the power had failed after a sync. */
 import { BerthError, messageOf } from '../kit/errors.ts';
+import { withoutLimits } from './poollimits.ts';
 import type { PoolParts } from './poolparts.ts';
 import type { VolumeRecord } from './volume.ts';
 
@@ -10,7 +11,11 @@ const limitMs = { shared: 5_000, full: 60_000, none: 0 } as const;
  * Runs `work` while the volumes are frozen, and thaws them afterwards whatever happens, at the latest when the time is over: then
  * it throws TIMED_OUT, and what `work` made is worth nothing. A mark outlives a crash: the next start thaws.
  */
-export async function whileFrozen<T>(
+export function whileFrozen<T>(volumes: readonly VolumeRecord[], parts: PoolParts, work: () => Promise<T>): Promise<T> {
+  return withoutLimits(volumes, parts, () => hold(volumes, parts, work));
+}
+
+async function hold<T>(
   volumes: readonly VolumeRecord[],
   { engine, nodeState, log, atPoint }: PoolParts,
   work: () => Promise<T>,

@@ -105,7 +105,7 @@ export async function imageEngine({ folders, mounts, loops, filesystems, atPoint
     },
     emptyTrash: (expired) => images.emptyTrash(expired),
     restoreFromTrash: (object) => images.restoreFromTrash(object),
-    look: async (volume) => placementOf(await find(volume)),
+    look: async (volume) => placementOf(await find(volume), volume),
     async stage(volume, folder, flags) {
       const image = images.of(volume);
       const device = await loops.attach(image, { readonly: false, discard: isThin(volume) });

@@ -1,4 +1,6 @@
 /** The kernel as storage uses it. */
+import { blockCgroups } from '../linux/blockcgroup.ts';
+import type { BlockCgroups } from '../linux/blockcgroup.ts';
 import { kernelFilesystems } from '../linux/filesystem.ts';
 import type { Filesystems } from '../linux/filesystem.ts';
 import { kernelLoopDevices } from '../linux/loop.ts';
@@ -10,9 +12,15 @@ export interface StorageKernel {
   readonly mounts: Mounts;
   readonly loops: LoopDevices;
   readonly filesystems: Filesystems;
+  readonly cgroups: BlockCgroups;
 }
 
 /** The one this process runs on. */
 export function realKernel(): StorageKernel {
-  return { mounts: kernelMounts(), loops: kernelLoopDevices(), filesystems: kernelFilesystems() };
+  return {
+    mounts: kernelMounts(),
+    loops: kernelLoopDevices(),
+    filesystems: kernelFilesystems(),
+    cgroups: blockCgroups(),
+  };
 }

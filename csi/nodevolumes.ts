@@ -133,7 +133,7 @@ export class NodeVolumes {
 
   /** Shows the staged volume at the target, which is made. Repeatable; ALREADY_EXISTS with other arguments. */
   async publish(id: string, request: PublishRequest): Promise<void> {
-    const { engine, nodeState, atPoint } = this.#parts;
+    const { engine, nodeState, limits, atPoint } = this.#parts;
     const { volumes, kubeletRoot } = this.#own;
     const { staging, target, readonly, use } = request;
     await volumes.exclusive(id, 'publishing', async () => {
@@ -161,13 +161,16 @@ export class NodeVolumes {
       await this.#assertFree(target);
       await nodeState.set(id, { ...state, published: [...others, wanted] });
       atPoint('publish.recorded');
+      const device = placement.device?.number;
       try {
+        await limits.enter(volume, device, target);
         await makeTarget(target, use.kind === 'block' ? 'file' : 'folder');
         await engine.publish(volume, { staging, target, readonly });
         if (isAt(await engine.look(volume), target)) return;
         throw new BerthError('IO_FAILED', `volume ${id} was published, but the kernel does not show it at the target`);
       } catch (error) {
         await removeTarget(target).catch(() => undefined);
+        await limits.leave(volume, device, target, others);
         await nodeState.set(id, { ...state, published: others });
         throw error;
       }
@@ -176,16 +179,21 @@ export class NodeVolumes {
 
   /** Takes the volume off the target and removes the target. Repeatable, also for volumes that are gone. */
   async unpublish(id: string, target: string): Promise<void> {
-    const { nodeState, atPoint } = this.#parts;
+    const { engine, nodeState, limits, atPoint } = this.#parts;
     const { volumes } = this.#own;
     await volumes.exclusive(id, 'unpublishing', async () => {
       const volume = volumes.find(id);
+      const state = nodeState.of(id);
+      const others = state.published.filter(({ path }) => path !== target);
       if (volume === undefined) await this.#assertFree(target);
-      else await this.#unmountAll(volume, target);
+      else {
+        const { device } = await engine.look(volume);
+        await limits.leave(volume, device?.number, target, others);
+        await this.#unmountAll(volume, target);
+      }
       atPoint('unpublish.unmounted');
       await removeTarget(target);
-      const state = nodeState.of(id);
-      await nodeState.set(id, { ...state, published: state.published.filter(({ path }) => path !== target) });
+      await nodeState.set(id, { ...state, published: others });
     });
   }
 

@@ -12,6 +12,7 @@ import { NodeVolumes } from './nodevolumes.ts';
 import type { StorageKernel } from './kernel.ts';
 import { Operations } from './operations.ts';
 import type { Pool } from './pool.ts';
+import { resumeLimits } from './poollimits.ts';
 import type { PoolParts } from './poolparts.ts';
 import { Records } from './records.ts';
 import { reconcile } from './reconcile.ts';
@@ -20,6 +21,7 @@ import { Snapshots } from './snapshots.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
 import { recordStore } from './store.ts';
 import type { VolumeRecord } from './volume.ts';
+import type { VolumeLimits } from './volumelimits.ts';
 import { Volumes } from './volumes.ts';
 
 export interface OpenPool {
@@ -38,6 +40,7 @@ export interface OpenPoolOptions {
   readonly kernel: StorageKernel;
   readonly kubeletRoot: string;
   readonly runDir: string;
+  readonly limits: VolumeLimits;
   readonly log: Logger;
   readonly atPoint: AtPoint;
 }
@@ -47,7 +50,7 @@ export async function startPool(
   pool: Pool,
   config: PoolConfig,
   engine: Engine,
-  { kernel, kubeletRoot, runDir, log, atPoint }: OpenPoolOptions,
+  { kernel, kubeletRoot, runDir, limits, log, atPoint }: OpenPoolOptions,
 ): Promise<OpenPool> {
   const { mounts, filesystems } = kernel;
   const space: ReadSpace = async () => await (engine.space?.() ?? (await filesystems.usage(pool.path)).bytes);
@@ -57,6 +60,7 @@ export async function startPool(
     ledger: new Ledger({ pool: pool.name, limit: config.capacity, space, counted: engine.space !== undefined }),
     engine,
     nodeState: new NodeState(join(runDir, pool.id)),
+    limits,
     operations: new Operations(),
     volumes: new Records<VolumeRecord>(),
     snapshots: new Records<SnapshotRecord>(),
@@ -70,6 +74,7 @@ export async function startPool(
   const snapshots = new Snapshots(parts);
   const groups = new Groups(parts, snapshots);
   const findings = await reconcile({ ...parts, manager: { volumes, snapshots, groups } });
+  await resumeLimits(parts);
   const nodeVolumes = new NodeVolumes({ parts, volumes, mounts, filesystems, kubeletRoot });
   return { pool, config, parts, volumes, snapshots, groups, nodeVolumes, findings };
 }

@@ -9,6 +9,7 @@ import type { Records } from './records.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
 import type { RecordStore } from './store.ts';
 import type { VolumeRecord } from './volume.ts';
+import type { VolumeLimits } from './volumelimits.ts';
 
 export interface PoolParts {
   readonly pool: { readonly name: string; readonly id: string };
@@ -16,6 +17,7 @@ export interface PoolParts {
   readonly ledger: Ledger;
   readonly engine: Engine;
   readonly nodeState: NodeState;
+  readonly limits: VolumeLimits;
   readonly operations: Operations;
   readonly volumes: Records<VolumeRecord>;
   readonly snapshots: Records<SnapshotRecord>;

@@ -1,8 +1,10 @@
 /** The pools of a node as one: finds the pool of an ID, and chooses the pool of what is new. */
 import { asBerthError, BerthError } from '../kit/errors.ts';
+import { hasLimits, parseIoLimits } from './iolimits.ts';
 import { poolOf } from './objectid.ts';
 import type { ObjectKind } from './objectid.ts';
 import type { OpenPool } from './openpool.ts';
+import { canLimit } from './poollimits.ts';
 import { Operations } from './operations.ts';
 import { commonType } from './sizing.ts';
 import type { NewVolume } from './sizing.ts';
@@ -81,12 +83,18 @@ export class Pools {
   }
 
   /** The pools that can make such a volume, in the order they are tried; never none. */
-  candidates(wanted: Pick<WantedVolume, 'pool' | 'source' | 'uses' | 'provisioning'>): readonly OpenPool[] {
+  candidates(
+    wanted: Pick<WantedVolume, 'pool' | 'source' | 'uses' | 'provisioning'> & {
+      readonly mutable?: WantedVolume['mutable'];
+    },
+  ): readonly OpenPool[] {
     if (wanted.source !== undefined) return [this.#ofSource(wanted.source, wanted.pool)];
     if (wanted.pool !== undefined) return [this.ofName(wanted.pool)];
     const type = commonType(wanted.uses);
-    const fitting = this.#pools.filter(({ parts: { engine } }) => {
-      const { types, thin, volatile } = engine.offers;
+    const limited = hasLimits(parseIoLimits(wanted.mutable ?? {}));
+    const fitting = this.#pools.filter(({ parts }) => {
+      const { types, thin, volatile } = parts.engine.offers;
+      if (limited && !canLimit(parts)) return false;
       const right = type === undefined ? types.some((known) => known !== 'block') : types.includes(type);
       // What a reboot loses is for those who ask for it.
       return right && (thin || wanted.provisioning === 'thick') && !volatile;

@@ -27,6 +27,7 @@ import { openPool } from './pool.ts';
 import { Pools } from './pools.ts';
 import { startServing } from './serving.ts';
 import type { Serving } from './serving.ts';
+import { VolumeLimits } from './volumelimits.ts';
 
 export interface StorageOptions {
   /** The Kubernetes node name: the CSI node ID, and the topology of a pool made here. */
@@ -58,6 +59,7 @@ interface Running {
 
 interface StartParts extends StorageOptions {
   readonly kernel: StorageKernel;
+  readonly limits: VolumeLimits;
   readonly metrics: StorageMetrics;
   readonly fault: () => Promise<string | undefined>;
 }
@@ -66,6 +68,7 @@ interface StartParts extends StorageOptions {
 export function createStorageService(config: StorageConfig, options: StorageOptions): Service {
   const { kubeletRoot, log, registry } = options;
   const kernel = options.kernel ?? realKernel();
+  const limits = new VolumeLimits({ cgroups: kernel.cgroups, kubeletRoot, log });
   let running: Running | undefined;
 
   const metrics = storageMetrics(registry, async () => {
@@ -93,7 +96,7 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
     async start(signal) {
       const reason = await fault();
       if (reason !== undefined) throw new BerthError('FAILED_PRECONDITION', reason);
-      running = await startStorage(config, { ...options, kernel, metrics, fault }, signal);
+      running = await startStorage(config, { ...options, kernel, limits, metrics, fault }, signal);
     },
     async stop(deadline) {
       if (running === undefined) return;
@@ -109,6 +112,7 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
         });
       });
       await Promise.race([Promise.all([retrying, pools.idle()]), late]);
+      limits.stop();
       await closePools(pools.all(), log);
     },
     notReady() {
@@ -180,7 +184,7 @@ async function openOne(
   poolConfig: PoolConfig,
   config: StorageConfig,
   others: readonly OpenPool[],
-  { kernel, kubeletRoot, log, metrics, nodeName, atPoint = () => undefined }: StartParts,
+  { kernel, kubeletRoot, limits, log, metrics, nodeName, atPoint = () => undefined }: StartParts,
 ): Promise<OpenPool> {
   const pool = await openPool(poolConfig, nodeName);
   try {
@@ -190,6 +194,7 @@ async function openOne(
       kernel,
       kubeletRoot,
       runDir: config.runDir,
+      limits,
       log: log.child({ pool: pool.name }),
       atPoint,
     });

@@ -4,7 +4,9 @@ import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
 import type { Stored } from './engine.ts';
 import { failureOf } from './failures.ts';
 import { whileFrozen } from './freezing.ts';
+import { parseIoLimits } from './iolimits.ts';
 import { newObjectId } from './objectid.ts';
+import { canLimit } from './poollimits.ts';
 import type { PoolParts } from './poolparts.ts';
 import { measure, promiseOf } from './promises.ts';
 import { formatBytes } from './quantity.ts';
@@ -21,6 +23,7 @@ export async function makeVolume(
 ): Promise<VolumeRecord> {
   const { pool, store, ledger, engine, volumes, overcommit, atPoint } = parts;
   const record = newRecord(request, source, parts);
+  await parts.limits.assertPossible(parseIoLimits(record.mutable), canLimit(parts));
   const ready: VolumeRecord = { ...record, state: 'ready' };
   if (record.provisioning === 'thin' && overcommit > 1) await ledger.assertUsedAtMost(parts.thinWatermark);
   await ledger.reserve(record.id, promiseOf(record, overcommit));

@@ -19,6 +19,11 @@ export interface VolumeLimitsParts {
   readonly log: Logger;
 }
 
+/** A place where a pod has the volume. */
+interface Target {
+  readonly path: string;
+}
+
 /** Whose target it is; without a group nothing of the pod runs yet, or any more. */
 interface Pod {
   readonly uid?: string;
@@ -84,11 +89,11 @@ export class VolumeLimits {
    * Limits that have changed, or that a new process finds: they hold at once for all pods that have the volume. A pod whose
    * cgroup has gone is passed over: nothing runs in it. Throws as `enter` does.
    */
-  async change(volume: LimitedVolume, device: string | undefined, targets: readonly string[]): Promise<void> {
+  async change(volume: LimitedVolume, device: string | undefined, targets: readonly Target[]): Promise<void> {
     const limits = await this.#wanted(volume, device);
     if (device === undefined) return;
     await this.#limitWriteBack(device, targets.length > 0 ? limits : {});
-    for (const target of targets) await this.#limitPod(await this.#podOf(target), device, limits);
+    for (const { path } of targets) await this.#limitPod(await this.#podOf(path), device, limits);
   }
 
   /**
@@ -99,13 +104,13 @@ export class VolumeLimits {
     volume: LimitedVolume,
     device: string | undefined,
     target: string,
-    others: readonly string[],
+    others: readonly Target[],
   ): Promise<void> {
     if (device === undefined) return;
     const { kubeletRoot, log } = this.#parts;
     try {
       const pod = await this.#podOf(target);
-      const stays = others.some((other) => podOfTarget(kubeletRoot, other) === pod.uid);
+      const stays = others.some(({ path }) => podOfTarget(kubeletRoot, path) === pod.uid);
       if (!stays) await this.#limitPod(pod, device, {});
       if (others.length === 0) await this.#limitWriteBack(device, {});
     } catch (error) {
@@ -113,27 +118,6 @@ export class VolumeLimits {
         { event: 'limits.stay', volume: volume.id, device, reason: messageOf(error) },
         'I/O limits of a volume could not be taken off',
       );
-    }
-  }
-
-  /** Runs `work` with no limits on the volume: what freezes it waits for its writes. */
-  async lifted<T>(
-    volume: LimitedVolume,
-    device: string | undefined,
-    targets: readonly string[],
-    work: () => Promise<T>,
-  ): Promise<T> {
-    if (device === undefined || !hasLimits(parseIoLimits(volume.mutable))) return await work();
-    await this.change({ id: volume.id, mutable: {} }, device, targets);
-    try {
-      return await work();
-    } finally {
-      await this.change(volume, device, targets).catch((error: unknown) => {
-        this.#parts.log.error(
-          { event: 'limits.lost', volume: volume.id, device, reason: messageOf(error) },
-          'I/O limits of a volume could not be set again',
-        );
-      });
     }
   }
 

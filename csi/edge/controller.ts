@@ -3,6 +3,8 @@ import { asBerthError, BerthError } from '../../kit/errors.ts';
 import type { Handlers } from '../../protos/handlers.ts';
 import type { VolumeContentSource__Output } from '../../protos/types/csi/v1/VolumeContentSource.ts';
 import { growVolume } from '../growth.ts';
+import { parseIoLimits } from '../iolimits.ts';
+import { modifyVolume } from '../modification.ts';
 import { assertUsable } from '../nodevolumes.ts';
 import type { OpenPool } from '../openpool.ts';
 import type { Pools } from '../pools.ts';
@@ -96,7 +98,7 @@ export function controllerHandlers({ pools, topology, central }: ControllerParts
         { rpc: { type: 'GET_SNAPSHOT' } },
         { rpc: { type: 'CLONE_VOLUME' } },
         { rpc: { type: 'SINGLE_NODE_MULTI_WRITER' } },
-        ...(central ? [{ rpc: { type: 'EXPAND_VOLUME' as const } }] : []),
+        ...(central ? [{ rpc: { type: 'EXPAND_VOLUME' as const } }, { rpc: { type: 'MODIFY_VOLUME' as const } }] : []),
       ],
     }),
 
@@ -110,8 +112,7 @@ export function controllerHandlers({ pools, topology, central }: ControllerParts
       const source = decodeSource(request.volume_content_source);
       const uses = wanted.map((use) => withFsType(use, fsType));
       commonType(uses);
-      const [key] = Object.keys(mutable);
-      if (key !== undefined) throw invalid(`mutable parameter ${JSON.stringify(key.slice(0, 64))} is not supported`);
+      parseIoLimits(mutable);
       const range = decodeRange(request.capacity_range);
       assertWantedHere(topology, request.accessibility_requirements);
       const common = { name, range, uses, source, provisioning, parameters: own, mutable };
@@ -184,6 +185,17 @@ export function controllerHandlers({ pools, topology, central }: ControllerParts
         maximum_volume_size: { value: size },
         ...(minimum === undefined ? {} : { minimum_volume_size: { value: minimum.toString() } }),
       };
+    },
+
+    ControllerModifyVolume: async ({ volume_id: id, mutable_parameters, secrets }) => {
+      requireFields({ volume_id: id });
+      checkText('volume_id', id);
+      checkMaps({ mutable_parameters, secrets });
+      if (Object.keys(mutable_parameters).length === 0) throw invalid('mutable_parameters is missing');
+      parseIoLimits(mutable_parameters);
+      const { volumes, parts } = pools.ofVolume(id);
+      await volumes.exclusive(id, 'modifying', () => modifyVolume(volumes.get(id), mutable_parameters, parts));
+      return {};
     },
 
     ControllerExpandVolume: async ({ volume_id: id, capacity_range, volume_capability, secrets }) => {

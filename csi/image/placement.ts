@@ -34,10 +34,14 @@ export async function attachmentOf(
   return { device, mounts: (await mounts.list()).filter((mount) => shows(mount, volume, device)) };
 }
 
-export function placementOf(attachment: Attachment | undefined): Placement {
-  const places = attachment?.mounts.map(({ mountPoint, options }) => ({
-    path: mountPoint,
-    readonly: options.includes('ro'),
-  }));
-  return { attached: attachment !== undefined, places: places ?? [] };
+export function placementOf(attachment: Attachment | undefined, { use }: Pick<VolumeRecord, 'use'>): Placement {
+  if (attachment === undefined) return { attached: false, places: [] };
+  const { device, mounts } = attachment;
+  return {
+    attached: true,
+    device: { number: device.device, name: `loop${device.number}`, directIo: device.directIo },
+    // Of a device node that is shown somewhere, they are those of /dev.
+    superOptions: use.kind === 'filesystem' ? mounts[0]?.superOptions : undefined,
+    places: mounts.map(({ mountPoint, options }) => ({ path: mountPoint, readonly: options.includes('ro') })),
+  };
 }

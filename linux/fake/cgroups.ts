@@ -88,7 +88,11 @@ export class FakeCgroups {
     const before = lines.find((each) => each.startsWith(`${device} `));
     const now = this.version === 2 ? merge(before, words, path) : single(words, path);
     const kept = now === undefined ? others : [...others, `${device} ${now}`];
-    await writeFile(path, kept.map((each) => `${each}\n`).join(''));
+    // In one step, as in the kernel: others may read meanwhile.
+    const next = await mkdtemp(join(this.root, '.new-'));
+    await writeFile(join(next, 'file'), kept.map((each) => `${each}\n`).join(''));
+    await rename(join(next, 'file'), path);
+    await rm(next, { recursive: true });
   };
 }
 

@@ -4,6 +4,8 @@
  */
 import { stat } from 'node:fs/promises';
 import { BerthError } from '../../kit/errors.ts';
+import { blockCgroups } from '../blockcgroup.ts';
+import type { BlockCgroups } from '../blockcgroup.ts';
 import type { Filesystems } from '../filesystem.ts';
 import { SystemCallError } from '../libc.ts';
 import type { LoopDevice, LoopDevices } from '../loop.ts';
@@ -71,6 +73,8 @@ interface Attached {
 
 export class FakeStorageKernel {
   readonly totalBytes: bigint;
+  /** None; a test that wants limits brings some (`FakeCgroups`). */
+  cgroups: BlockCgroups = blockCgroups('/nowhere');
   readonly #options: FakeStorageOptions;
   readonly #files: FakeFiles;
   /** By the file's key. */
