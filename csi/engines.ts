@@ -1,22 +1,17 @@
 /** Makes the engine that a pool's configuration names. */
 import { kernelSubvolumes } from '../linux/btrfs.ts';
 import { kernelBtrfsQuotas } from '../linux/btrfsquota.ts';
-import type { Filesystems } from '../linux/filesystem.ts';
-import type { LoopDevices } from '../linux/loop.ts';
-import type { Mounts } from '../linux/mount.ts';
 import type { Engine } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
 import { imageEngine } from './imageengine.ts';
+import type { StorageKernel } from './kernel.ts';
 import type { Pool } from './pool.ts';
 import { subvolumeEngine } from './subvolumeengine.ts';
 import { tmpfsEngine } from './tmpfsengine.ts';
 import type { EngineKind } from './volume.ts';
 
-export interface EngineParts {
+export interface EngineParts extends StorageKernel {
   readonly pool: Pick<Pool, 'name' | 'path' | 'folders'>;
-  readonly mounts: Mounts;
-  readonly loops: LoopDevices;
-  readonly filesystems: Filesystems;
   readonly atPoint: AtPoint;
 }
 
