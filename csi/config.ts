@@ -108,7 +108,7 @@ export const storageSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Whether the controller calls to grow and to modify volumes are offered. csi-resizer has no mode for node-local drivers: on for a cluster of one node, off for more (volumes then grow on their node while a pod uses them).',
+      'Whether the controller call to grow volumes is offered. csi-resizer has no mode for node-local drivers: on for a cluster of one node, off for more (volumes then grow on their node while a pod uses them).',
     ),
   maxVolumes: z
     .int()

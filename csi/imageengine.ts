@@ -12,7 +12,7 @@ import type { StorageKernel } from './kernel.ts';
 import type { PoolFolders } from './pool.ts';
 import type { VolumeRecord } from './volume.ts';
 
-export interface ImageEngineParts extends StorageKernel {
+export interface ImageEngineParts extends Omit<StorageKernel, 'cgroups'> {
   readonly folders: PoolFolders;
   readonly atPoint: AtPoint;
 }

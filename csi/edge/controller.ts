@@ -98,7 +98,9 @@ export function controllerHandlers({ pools, topology, central }: ControllerParts
         { rpc: { type: 'GET_SNAPSHOT' } },
         { rpc: { type: 'CLONE_VOLUME' } },
         { rpc: { type: 'SINGLE_NODE_MULTI_WRITER' } },
-        ...(central ? [{ rpc: { type: 'EXPAND_VOLUME' as const } }, { rpc: { type: 'MODIFY_VOLUME' as const } }] : []),
+        // Without it csi-provisioner makes no volume of a claim that names a VolumeAttributesClass.
+        { rpc: { type: 'MODIFY_VOLUME' } },
+        ...(central ? [{ rpc: { type: 'EXPAND_VOLUME' as const } }] : []),
       ],
     }),
 

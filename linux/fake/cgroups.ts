@@ -49,7 +49,10 @@ export class FakeCgroups {
   }
 
   async remove(path: string): Promise<void> {
-    await rm(join(this.hierarchy, path), { recursive: true });
+    // Out of sight at once, as in the kernel: others may write meanwhile.
+    const gone = join(await mkdtemp(join(this.root, '.gone-')), 'group');
+    await rename(join(this.hierarchy, path), gone);
+    await rm(dirname(gone), { recursive: true });
   }
 
   /** As in the kernel, a group appears with its files. */

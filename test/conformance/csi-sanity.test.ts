@@ -67,6 +67,9 @@ test.each([
     await node.start();
     const parameters = join(node.folder, 'parameters.yaml');
     await writeFile(parameters, kind === 'block' ? 'pool: default\n' : `csi.storage.k8s.io/fstype: ${kind}\n`);
+    // Its targets are no pods', which no limit could slow; taking limits off is a modification as well.
+    const mutable = join(node.folder, 'mutable.yaml');
+    await writeFile(mutable, 'iops.write: "0"\nbps.read: max\n');
     await node.stagingPath('any');
     await node.targetPath('any');
     const { output, code } = await run([
@@ -75,6 +78,7 @@ test.each([
       `--csi.stagingdir=${join(node.kubeletRoot, 'plugins/kubernetes.io', 'sanity-staging')}`,
       `--csi.testvolumesize=${kind === 'ext4' ? 64 * MiB : 320 * MiB}`,
       `--csi.testvolumeparameters=${parameters}`,
+      `--csi.testvolumemutableparameters=${mutable}`,
       `--csi.testvolumeaccesstype=${kind === 'block' ? 'block' : 'mount'}`,
       '--ginkgo.v',
       '--ginkgo.no-color',
