@@ -55,6 +55,16 @@ export interface EngineOffers {
   readonly volatile: boolean;
 }
 
+/** What a volume's bytes say of themselves. */
+export interface Inspection {
+  /** Bytes of the pool they take now. */
+  readonly allocated: bigint;
+  /** Whether the pool lets them be read and written past the page cache. */
+  readonly canDirectIo: boolean;
+  /** The filesystem in them says that it is damaged. Right while it is not mounted. */
+  readonly faulty: boolean;
+}
+
 export interface Engine {
   readonly kind: EngineKind;
   readonly offers: EngineOffers;
@@ -93,6 +103,8 @@ export interface Engine {
   publish(volume: VolumeRecord, request: { staging: string; target: string; readonly: boolean }): Promise<void>;
   /** Size of the object's bytes on disk, or undefined when they are missing. */
   sizeOf(object: Stored): Promise<bigint | undefined>;
+  /** Undefined when there are no bytes. For engines whose volumes can be looked into from outside. */
+  inspect?(volume: VolumeRecord): Promise<Inspection | undefined>;
   /** Figures of a filesystem volume, where the filesystem it is mounted from would show others: a subvolume's are its pool's. */
   usage?(volume: VolumeRecord): Promise<FilesystemUsage>;
   /**

@@ -3,6 +3,7 @@ import { BerthError } from '../kit/errors.ts';
 import type { Engine, Stored } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
 import { Images, missingIsUndefined } from './image/images.ts';
+import { inspectImage } from './image/inspection.ts';
 import { mountFilesystem } from './image/mounting.ts';
 import { offersOf } from './image/offers.ts';
 import { attachmentOf, placementOf } from './image/placement.ts';
@@ -134,6 +135,7 @@ export async function imageEngine({ folders, mounts, loops, filesystems, atPoint
       await mounts.bind({ source, target, readonly });
       atPoint('publish.bound');
     },
+    inspect: (volume) => inspectImage(images.of(volume), filesystems),
     sizeOf: (object) => images.sizeOf(object),
     extents: (object) => filesystems.extents(images.of(object)),
     strangers: (objects) => images.strangers(objects),

@@ -63,14 +63,18 @@ describe('the state of a filesystem', () => {
   btrfs.writeBigUInt64LE(5n << 40n, 0x100d1);
 
   test.each([
-    ['ext4 with 64-bit block numbers', ext4({}), { type: 'ext4', bytes: 0x1_8000_0000n << 12n, clean: true }],
+    [
+      'ext4 with 64-bit block numbers',
+      ext4({}),
+      { type: 'ext4', bytes: 0x1_8000_0000n << 12n, clean: true, faulty: false },
+    ],
     ['ext4 with 32-bit block numbers', ext4({ incompatible: 0x40 }), { bytes: 0x8000_0000n << 12n, clean: true }],
-    ['ext4 whose journal is to be replayed', ext4({ incompatible: 0x2c4 }), { clean: false }],
+    ['ext4 whose journal is to be replayed', ext4({ incompatible: 0x2c4 }), { clean: false, faulty: false }],
     ['ext4 not unmounted', ext4({ state: 0 }), { clean: false }],
-    ['ext4 that met errors', ext4({ state: 3 }), { clean: false }],
+    ['ext4 that met errors', ext4({ state: 3 }), { clean: false, faulty: true }],
     ['XFS', xfs({}), { type: 'xfs', bytes: 3n << 44n, clean: true }],
-    ['XFS not made to its end', xfs({ inProgress: 1 }), { clean: false }],
-    ['XFS not repaired to its end', xfs({ incompatible: 0x1b }), { clean: false }],
+    ['XFS not made to its end', xfs({ inProgress: 1 }), { clean: false, faulty: true }],
+    ['XFS not repaired to its end', xfs({ incompatible: 0x1b }), { clean: false, faulty: true }],
     ['btrfs', btrfs, { type: 'btrfs', bytes: 5n << 40n, clean: true }],
   ])('%s', (_, bytes, state) => {
     expect(filesystemState(bytes)).toMatchObject(state);

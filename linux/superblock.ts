@@ -17,6 +17,8 @@ export interface FilesystemState {
    * that was never made to the end or whose repair was broken off. XFS and btrfs replay their logs when they are mounted.
    */
   readonly clean: boolean;
+  /** True when replaying a journal is not enough: ext4 that met an error, and XFS that is not clean. */
+  readonly faulty: boolean;
 }
 
 /** How many bytes from the start `identifyContent` wants to see (the farthest superblock is btrfs' at 64 KiB). */
@@ -66,7 +68,12 @@ function ext4State(bytes: Buffer): FilesystemState {
   const state = bytes.readUInt16LE(0x43a);
   // s_state: 1 is "unmounted cleanly", 2 is "errors were seen". A shift of more than 6 is no ext4.
   const shift = BigInt(Math.min(bytes.readUInt32LE(0x418), 6));
-  return { type: 'ext4', bytes: blocks << (10n + shift), clean: !recover && (state & 3) === 1 };
+  return {
+    type: 'ext4',
+    bytes: blocks << (10n + shift),
+    clean: !recover && (state & 3) === 1,
+    faulty: (state & 2) !== 0,
+  };
 }
 
 function xfsState(bytes: Buffer): FilesystemState {
@@ -74,7 +81,8 @@ function xfsState(bytes: Buffer): FilesystemState {
   // sb_inprogress; and of version 5 the incompatible feature NEEDSREPAIR.
   const isVersion5 = (bytes.readUInt16BE(100) & 0xf) === 5;
   const needsRepair = isVersion5 && (bytes.readUInt32BE(216) & 0x10) !== 0;
-  return { type: 'xfs', bytes: size, clean: bytes.readUInt8(126) === 0 && !needsRepair };
+  const clean = bytes.readUInt8(126) === 0 && !needsRepair;
+  return { type: 'xfs', bytes: size, clean, faulty: !clean };
 }
 
 /** State of a filesystem in the first `identifyBytes` bytes; undefined for everything that is not XFS, ext4 or btrfs. */
@@ -85,6 +93,7 @@ export function filesystemState(bytes: Buffer): FilesystemState | undefined {
   if (content.type === 'xfs') return xfsState(bytes);
   if (content.type === 'ext4') return ext4State(bytes);
   // total_bytes of the device item in the superblock at 64 KiB.
-  if (content.type === 'btrfs') return { type: 'btrfs', bytes: bytes.readBigUInt64LE(0x100d1), clean: true };
+  if (content.type === 'btrfs')
+    return { type: 'btrfs', bytes: bytes.readBigUInt64LE(0x100d1), clean: true, faulty: false };
   return undefined;
 }

@@ -340,7 +340,7 @@ export class FakeStorageKernel {
       const file = this.#files.get(await this.#keyOfPath(path));
       const type = file?.content.kind === 'filesystem' ? file.content.type : undefined;
       if (file === undefined || (type !== 'xfs' && type !== 'ext4' && type !== 'btrfs')) return undefined;
-      return { type, bytes: file.filesystemBytes, clean: type !== 'ext4' || file.clean };
+      return { type, bytes: file.filesystemBytes, clean: type !== 'ext4' || file.clean, faulty: false };
     },
     check: async (device) => {
       this.#step('check');

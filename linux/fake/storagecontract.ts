@@ -209,7 +209,7 @@ export function storageContract(world: () => StorageWorld): void {
     await loops.grow(await madeFile(file, minimum[type]));
     await filesystems.format(file, { type, uuid });
     const size = async (): Promise<bigint | undefined> => (await filesystems.stateOf(file))?.bytes;
-    expect(await filesystems.stateOf(file)).toEqual({ type, bytes: minimum[type], clean: true });
+    expect(await filesystems.stateOf(file)).toEqual({ type, bytes: minimum[type], clean: true, faulty: false });
     const device = await loops.attach(file, { readonly: false });
     await filesystems.growUnmounted(device.path);
     expect(await size()).toBe(minimum[type]);
@@ -235,7 +235,12 @@ export function storageContract(world: () => StorageWorld): void {
     await mounts.unmount(staging);
     await filesystems.growUnmounted(device.path);
     await loops.detach(file);
-    expect(await filesystems.stateOf(file)).toEqual({ type, bytes: minimum[type] + 128n * MiB, clean: true });
+    expect(await filesystems.stateOf(file)).toEqual({
+      type,
+      bytes: minimum[type] + 128n * MiB,
+      clean: true,
+      faulty: false,
+    });
   });
 
   const topmost = async (path: string): Promise<MountEntry> => {
