@@ -37,6 +37,7 @@ test.each<AnyRecord>([
     kind: 'volume',
     record: { ...record, use: { kind: 'block' }, grownFrom: 4096n, ephemeral: '/k/pods/p/volumes/v/mount' },
   },
+  { kind: 'volume', record: { ...record, claim: { namespace: 'default', name: 'data' } } },
   { kind: 'volume', record: { ...record, source: { kind: 'snapshot', id: snapshotId }, provisioning: 'thin' } },
   {
     kind: 'snapshot',

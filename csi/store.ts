@@ -36,6 +36,7 @@ const volume = z.strictObject({
   source: z.strictObject({ kind: z.enum(['snapshot', 'volume']), id: z.string() }).optional(),
   family: idOf('volume'),
   grownFrom: size.optional(),
+  claim: z.strictObject({ namespace: z.string(), name: z.string() }).optional(),
   ephemeral: z.string().optional(),
   createdAt: z.string(),
 });

@@ -46,10 +46,18 @@ export interface VolumeRecord {
   readonly family: string;
   /** The size before a growth that has not ended yet. */
   readonly grownFrom?: bigint | undefined;
+  /** The claim it was made for, for people: csi-provisioner tells it. It takes no part in comparing requests. */
+  readonly claim?: ClaimName | undefined;
   /** An inline ephemeral volume: the pod's target, with which it lives and dies. */
   readonly ephemeral?: string | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
+}
+
+/** A PersistentVolumeClaim. */
+export interface ClaimName {
+  readonly namespace: string;
+  readonly name: string;
 }
 
 /** A snapshot or volume by ID. */
