@@ -5,7 +5,14 @@ test('an empty section is a working one', () => {
   expect(storageSchema.parse({})).toEqual({
     driverName: 'csi.berth.dev',
     pools: [
-      { name: 'default', engine: 'image', path: '/var/lib/berth/pools/default', overcommit: 1, thinWatermark: 85 },
+      {
+        name: 'default',
+        engine: 'image',
+        path: '/var/lib/berth/pools/default',
+        overcommit: 1,
+        thinWatermark: 85,
+        trashRetention: 0,
+      },
     ],
     ephemeral: { enabled: false, maxSize: 1n << 30n },
     central: false,
@@ -17,6 +24,12 @@ test('an empty section is a working one', () => {
 test('a capacity is a quantity', () => {
   const { pools } = storageSchema.parse({ pools: [{ name: 'a', path: '/a', capacity: '10Gi' }] });
   expect(pools[0]?.capacity).toBe(10n << 30n);
+});
+
+test('a retention is a duration, in milliseconds', () => {
+  const of = (trashRetention: unknown): unknown =>
+    storageSchema.parse({ pools: [{ name: 'a', path: '/a', trashRetention }] }).pools[0]?.trashRetention;
+  expect([of('24h'), of(0), of(undefined)]).toEqual([86_400_000, 0, 0]);
 });
 
 test.each([
@@ -46,6 +59,10 @@ test.each([
   [{ pools: [{ name: 'a', path: '/a/../b' }] }, /absolute path/],
   [{ pools: [{ name: 'a', path: '/a', capacity: 'much' }] }, /expected a size/],
   [{ pools: [{ name: 'a', path: '/a', capacity: 0 }] }, /expected a size/],
+  [{ pools: [{ name: 'a', path: '/a', trashRetention: 'long' }] }, /expected a duration/],
+  [{ pools: [{ name: 'a', path: '/a', trashRetention: 24 }] }, /expected a duration/],
+  [{ pools: [{ name: 'a', path: '/a', trashRetention: '99999d' }] }, /expected a duration/],
+  [{ pools: [{ name: 'a', path: '/a', engine: 'tmpfs', trashRetention: '1h' }] }, /no trashRetention for a tmpfs/],
   [{ driverName: 'Berth' }, /domain-like/],
   [{ driverName: 'berth.1' }, /domain-like/],
   [{ maxVolumes: 0 }, />=1/],

@@ -1,6 +1,7 @@
 /** The `storage` section of the NodeConfig: the driver's name and the pool its volumes live in. */
 import { normalize } from 'node:path';
 import { z } from 'zod';
+import { parseDuration } from './duration.ts';
 import { parseQuantity } from './quantity.ts';
 import { engineKinds } from './volume.ts';
 
@@ -21,6 +22,19 @@ const quantity = z
       code: 'custom',
       message: 'expected a size such as "500Mi", "10Gi" or a number of bytes above 0',
     });
+    return z.NEVER;
+  });
+
+/** Longer than anybody keeps what he deleted, and within what a Date can tell. */
+const longestRetentionMs = 3650 * 86_400_000;
+
+const retention = z
+  .union([z.string(), z.int()])
+  .meta({ title: 'duration such as `24h`' })
+  .transform((value, context) => {
+    const ms = parseDuration(String(value));
+    if (ms !== undefined && ms <= longestRetentionMs) return ms;
+    context.addIssue({ code: 'custom', message: 'expected a duration such as "24h", "7d" or "1h30m", or 0' });
     return z.NEVER;
   });
 
@@ -59,6 +73,11 @@ const pool = z.strictObject({
     .describe(
       'With `overcommit` above 1: the used percent of the filesystem above which no more thin volumes are made.',
     ),
+  trashRetention: retention
+    .default(0)
+    .describe(
+      'How long the bytes of deleted volumes and snapshots stay, for `berth undelete`; sooner freed, the oldest first, where a new volume needs the space. 0: freed at once. Not for `tmpfs`.',
+    ),
 });
 
 const ephemeral = z
@@ -95,6 +114,9 @@ export const storageSchema = z.strictObject({
     })
     .refine((pools) => new Set(pools.map(({ path }) => path)).size === pools.length, {
       error: 'expected pools with different paths',
+    })
+    .refine((pools) => pools.every(({ engine, trashRetention }) => engine !== 'tmpfs' || trashRetention === 0), {
+      error: 'expected no trashRetention for a tmpfs pool: memory of deleted volumes is given back at once',
     })
     .prefault([{ name: 'default', path: '/var/lib/berth/pools/default' }])
     .describe(
