@@ -2,7 +2,7 @@
 import type { Registry } from 'prom-client';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
-import type { Service, Views } from '../kit/service.ts';
+import type { Service } from '../kit/service.ts';
 import { Endpoint } from './endpoint.ts';
 import { watchEventLoop } from './eventloop.ts';
 import type { ServiceState } from './health.ts';
@@ -43,8 +43,7 @@ export class Daemon {
     this.#endpoint = new Endpoint(settings.port, sources, log);
     const network = this.#supervisors.find(({ name }) => name === 'network');
     if (network !== undefined) this.#condition = parts.createNetworkCondition?.(() => network.notReady());
-    const views = Object.assign({}, ...services.map((service) => service.views ?? {})) as Views;
-    this.#inspection = new Inspection(settings.socket, views, log);
+    this.#inspection = new Inspection(settings.socket, services, log);
   }
 
   /** Begins everything and returns at once: nothing waits for anything else. */

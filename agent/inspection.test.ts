@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { BerthError } from '../kit/errors.ts';
 import { Inspection } from './inspection.ts';
 
 const log = pino({ level: 'silent' });
@@ -21,15 +22,31 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const views = {
-  pools: () => [{ range: '10.1.0.0/24' }],
-  devices: () => {
-    throw new Error('such a device was never seen');
+const network = { views: { pools: () => [{ range: '10.1.0.0/24' }] } };
+const devices = {
+  views: {
+    devices: () => {
+      throw new Error('such a device was never seen');
+    },
+  },
+};
+const storage = {
+  views: {
+    pools: async () => {
+      await Promise.resolve();
+      return [{ name: 'fast' }];
+    },
+  },
+  actions: {
+    undelete: (of: string) => {
+      if (of !== 'gone') return [{ id: of }];
+      throw new BerthError('NOT_FOUND', 'nothing in the trash is called that');
+    },
   },
 };
 
 async function serve(): Promise<Inspection> {
-  const inspection = new Inspection(path, views, log);
+  const inspection = new Inspection(path, [network, devices, storage], log);
   running.push(inspection);
   inspection.start();
   await vi.waitUntil(async () => (await stat(path).catch(() => undefined))?.isSocket());
@@ -51,7 +68,7 @@ async function ask(url: string, method = 'GET'): Promise<[number | undefined, un
 test('serves views to root only, and takes its socket away', async () => {
   const inspection = await serve();
   expect((await stat(path)).mode & 0o777).toBe(0o600);
-  expect(await ask('/v1/pools')).toEqual([200, { items: [{ range: '10.1.0.0/24' }] }]);
+  expect(await ask('/v1/pools')).toEqual([200, { items: [{ range: '10.1.0.0/24' }, { name: 'fast' }] }]);
   await inspection.stop();
   expect(await readdir(join(folder, 'run'))).toEqual([]);
 });
@@ -63,7 +80,17 @@ test('a view that fails is an answer, and the agent goes on', async () => {
   expect((await ask('/v1/pools'))[0]).toBe(200);
 });
 
+test('what a command has done is answered, and why it could not be done', async () => {
+  await serve();
+  expect(await ask('/v1/undelete?of=v1-a', 'POST')).toEqual([200, { items: [{ id: 'v1-a' }] }]);
+  const error = 'nothing in the trash is called that';
+  expect(await ask('/v1/undelete?of=gone', 'POST')).toEqual([404, { error }]);
+});
+
 test.each([
+  ['GET', '/v1/undelete', 405],
+  ['PUT', '/v1/undelete', 405],
+  ['POST', '/v1/constructor', 404],
   ['GET', '/v1/attachments', 404],
   ['GET', '/v1/constructor', 404],
   ['GET', '/', 404],
@@ -77,7 +104,7 @@ test('replaces what a killed agent left, and leaves the socket of a successor', 
   await writeFile(path, '');
   const before = await serve();
   const first = (await stat(path)).ino;
-  const after = new Inspection(path, {}, log);
+  const after = new Inspection(path, [], log);
   running.push(after);
   after.start();
   await vi.waitUntil(async () => (await stat(path)).ino !== first);
@@ -96,7 +123,7 @@ test('a folder that is missing is waited for without harm', async () => {
       },
     },
   );
-  const inspection = new Inspection(path, {}, watched);
+  const inspection = new Inspection(path, [], watched);
   running.push(inspection);
   inspection.start();
   expect(await failed.promise).toMatchObject({ event: 'inspection.listen_failed' });

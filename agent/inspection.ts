@@ -1,6 +1,7 @@
 /**
  * What `berth get` reads: the services' views over HTTP on a Unix socket of mode 0600, because pods' names and addresses are
- * not everybody's on the node. Read only, and nothing depends on it: when it cannot listen, it says so and tries again.
+ * not everybody's on the node; and the few things commands can have done, by POST. Nothing depends on it: when it cannot
+ * listen, it says so and tries again.
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, rename, rm, stat } from 'node:fs/promises';
@@ -8,11 +9,15 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { delayOf, pause } from '../kit/backoff.ts';
 import type { BackoffSchedule } from '../kit/backoff.ts';
-import { messageOf } from '../kit/errors.ts';
+import { BerthError, messageOf } from '../kit/errors.ts';
+import type { ErrorCode } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
-import type { Views } from '../kit/service.ts';
+import type { Service } from '../kit/service.ts';
 
 const listenBackoff: BackoffSchedule = [1_000, 5_000, 30_000];
+
+/** What is shown and done of each service. */
+export type Inspected = Pick<Service, 'views' | 'actions'>;
 
 export class Inspection {
   readonly #path: string;
@@ -22,11 +27,11 @@ export class Inspection {
   #loop: Promise<void> = Promise.resolve();
   #inode: number | undefined;
 
-  constructor(path: string, views: Views, log: Logger) {
+  constructor(path: string, services: readonly Inspected[], log: Logger) {
     this.#path = path;
     this.#log = log;
     this.#server = createServer((request, response) => {
-      answer(request, response, views, log);
+      void answer(request, response, services, log);
     });
     this.#server.requestTimeout = 5_000;
     this.#server.headersTimeout = 5_000;
@@ -77,23 +82,50 @@ export class Inspection {
   }
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, views: Views, log: Logger): void {
+/** What is no failure of the agent's has a status of its own; the rest is 500. */
+const statuses: Partial<Record<ErrorCode, number>> = {
+  INVALID_ARGUMENT: 400,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  FAILED_PRECONDITION: 409,
+  BUSY: 409,
+  RESOURCE_EXHAUSTED: 409,
+  UNAVAILABLE: 503,
+};
+
+/** Never rejects: whoever looks must not end what he looks at. */
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  services: readonly Inspected[],
+  log: Logger,
+): Promise<void> {
   const send = (status: number, body: object): void => {
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(`${JSON.stringify(body)}\n`);
   };
   const url = URL.parse(request.url ?? '', 'http://localhost');
   const name = /^\/v1\/([a-z]+)$/.exec(url?.pathname ?? '')?.[1] ?? '';
-  const view = Object.hasOwn(views, name) ? views[name] : undefined;
-  if (request.method !== 'GET') send(405, { error: 'only GET is answered here' });
-  else if (view === undefined) send(404, { error: `this agent has no ${name}: the section for it is not configured` });
-  else
-    try {
-      send(200, { items: view(url?.searchParams.get('of') ?? '') });
-    } catch (error) {
-      // Whoever looks must not end what he looks at.
+  const tables = { GET: 'views', POST: 'actions' } as const;
+  const named = (table: 'views' | 'actions'): ((of: string) => unknown)[] =>
+    services.flatMap((service) => (Object.hasOwn(service[table] ?? {}, name) ? (service[table]?.[name] ?? []) : []));
+  const method = request.method === 'GET' || request.method === 'POST' ? request.method : undefined;
+  const asked = method === undefined ? [] : named(tables[method]);
+  if (asked.length === 0) {
+    if (named('views').length + named('actions').length > 0) send(405, { error: `${name} is not asked that way` });
+    else send(404, { error: `this agent has no ${name}: the section for it is not configured` });
+    return;
+  }
+  try {
+    const of = url?.searchParams.get('of') ?? '';
+    const items = await Promise.all(asked.map((ask) => ask(of)));
+    send(200, { items: items.flat() });
+  } catch (error) {
+    const status = error instanceof BerthError ? statuses[error.code] : undefined;
+    if (status === undefined)
       log.error({ event: 'inspection.failed', view: name, error: messageOf(error) }, 'a view could not be made');
-      if (response.headersSent) response.destroy();
-      else send(500, { error: `the agent could not make the view ${name}: ${messageOf(error)}` });
-    }
+    if (response.headersSent) response.destroy();
+    else if (status !== undefined) send(status, { error: messageOf(error) });
+    else send(500, { error: `the agent could not make the view ${name}: ${messageOf(error)}` });
+  }
 }

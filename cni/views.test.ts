@@ -64,7 +64,7 @@ test('routes are in the order of nodes, with the end of the tunnel and the reaso
 test('a pool counts the addresses of its range', () => {
   const ranges = ['10.1.0.0/29'].flatMap((range) => parseNetwork(range) ?? []);
   expect(poolViews(new AddressPool(ranges, [attachment('1')]).ranges)).toEqual([
-    { range: '10.1.0.0/29', size: 5, used: 1, free: 4, cooling: 0 },
+    { kind: 'addresses', range: '10.1.0.0/29', size: 5, used: 1, free: 4, cooling: 0 },
   ]);
 });
 

@@ -87,7 +87,9 @@ export function routeViews(plan: NodePlan | undefined): readonly RouteView[] {
   ].sort((a, b) => a.node.localeCompare(b.node) || a.range.localeCompare(b.range));
 }
 
-export interface PoolView {
+/** `berth get pools` shows those of storage beside them. */
+export interface AddressPoolView {
+  readonly kind: 'addresses';
   readonly range: string;
   /** Addresses that pods can have. */
   readonly size: number;
@@ -97,8 +99,9 @@ export interface PoolView {
   readonly cooling: number;
 }
 
-export function poolViews(ranges: readonly Allocator[]): readonly PoolView[] {
+export function poolViews(ranges: readonly Allocator[]): readonly AddressPoolView[] {
   return ranges.map(({ network, size, used, free, cooling }) => ({
+    kind: 'addresses',
     range: formatNetwork(network),
     size,
     used,

@@ -45,7 +45,8 @@ async function start(): Promise<Service> {
   return service;
 }
 
-const view = (of: Service, name: string, asked = ''): readonly unknown[] => of.views?.[name]?.(asked) ?? [];
+const view = (of: Service, name: string, asked = ''): readonly unknown[] =>
+  (of.views?.[name]?.(asked) ?? []) as readonly unknown[];
 const offered = (of: Service): readonly string[] =>
   (view(of, 'devices') as readonly DeviceView[]).map(({ resource }) => resource);
 const rules = async (text: string): Promise<void> => {

@@ -1,5 +1,5 @@
 /** The tables of `berth get`, one for each kind; each takes the items as the agent sent them. */
-import type { AttachmentView, PoolView, RouteView } from '../../cni/views.ts';
+import type { AddressPoolView, AttachmentView, RouteView } from '../../cni/views.ts';
 import type { DeviceView, InventoryView } from '../../deviceplugin/views.ts';
 import { formatTable } from '../../kit/table.ts';
 import type { Kind } from './choices.ts';
@@ -16,7 +16,7 @@ export const tables: Readonly<Record<Kind, Table>> = {
   pools: (items) =>
     formatTable(
       ['RANGE', 'SIZE', 'USED', 'FREE', 'COOLING'],
-      (items as readonly PoolView[]).map(({ range, size, used, free, cooling }) => [
+      (items as readonly AddressPoolView[]).map(({ range, size, used, free, cooling }) => [
         range,
         ...[size, used, free, cooling].map(String),
       ]),

@@ -163,12 +163,13 @@ test('log, metrics, `berth get` and `berth explain` cannot be steered and stay s
   }
 
   const { devices, inventory, explain } = service.views ?? {};
+  // What somebody asks for is echoed as long as they made it.
+  const asked = serials.flatMap(([, serial], index) => [`/dev/ttyUSB${index}`, serial.slice(0, 100)]);
+  const explained = await Promise.all(asked.map(async (of) => (await explain?.(of))?.[0] as Explanation));
   const shown = [
-    tables.devices(devices?.('') ?? [], { wide: true, now: 0 }),
-    tables.inventory(inventory?.('') ?? [], { wide: true, now: 0 }),
-    ...serials.map((_serial, index) => describeNode(explain?.(`/dev/ttyUSB${index}`)[0] as Explanation, true)),
-    // What somebody asks for is echoed as long as they made it.
-    ...serials.map(([, serial]) => describeNode(explain?.(serial.slice(0, 100))[0] as Explanation, true)),
+    tables.devices((await devices?.('')) ?? [], { wide: true, now: 0 }),
+    tables.inventory((await inventory?.('')) ?? [], { wide: true, now: 0 }),
+    ...explained.map((explanation) => describeNode(explanation, true)),
   ];
   for (const text of shown) {
     expect(text).not.toMatch(steering);
