@@ -32,5 +32,15 @@ export const faultPoints = [
   'grow.grown',
 ] as const;
 
+/** Those of the trash: met only where a pool keeps what was deleted. */
+export const trashPoints = [
+  'trash.recorded',
+  'trash.moved',
+  'undelete.intent',
+  'undelete.moved',
+  'undelete.ready',
+  'undelete.forgotten',
+] as const;
+
 /** Called at every point; the default does nothing. */
-export type AtPoint = (point: (typeof faultPoints)[number]) => void;
+export type AtPoint = (point: (typeof faultPoints)[number] | (typeof trashPoints)[number]) => void;

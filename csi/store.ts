@@ -92,7 +92,8 @@ export type AnyRecord =
   | { readonly kind: 'snapshot'; readonly record: SnapshotRecord }
   | { readonly kind: 'group'; readonly record: GroupRecord };
 
-function checksumOf(record: unknown): string {
+/** A short checksum of plain JSON. */
+export function checksumOf(record: unknown): string {
   return createHash('sha256').update(JSON.stringify(record)).digest('hex').slice(0, 16);
 }
 

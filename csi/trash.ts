@@ -1,0 +1,244 @@
+/**
+ * The trash of a pool: deleted volumes and snapshots whose bytes stay for a while, to be brought back, until their time is over
+ * or the space is needed. Its index is in memory; each entry has a record beside its bytes, so that a crash loses neither.
+ */
+import { pause } from '../kit/backoff.ts';
+import { BerthError, messageOf } from '../kit/errors.ts';
+import { KeyedLock } from '../kit/keyedlock.ts';
+import type { Logger } from '../kit/log.ts';
+import type { Engine, Stored } from './engine.ts';
+import type { AtPoint } from './faultpoints.ts';
+import type { SnapshotState } from './snapshot.ts';
+import type { RecordStore } from './store.ts';
+import type { TrashContent, Trashed, TrashRecords } from './trashrecords.ts';
+
+/** What the trash asks of the pool's ledger. */
+export interface TrashLedger {
+  /** Promises what lies on the disk still its space again; throws RESOURCE_EXHAUSTED when others were promised it meanwhile. */
+  readmit(object: Stored, onDisk: bigint): Promise<void>;
+  release(id: string): Promise<void>;
+}
+
+export interface TrashParts {
+  readonly engine: Pick<Engine, 'moveToTrash' | 'restoreFromTrash' | 'emptyTrash' | 'sizeOf'>;
+  readonly records: TrashRecords;
+  /** Where the records of what lives are. */
+  readonly store: Pick<RecordStore, 'write' | 'remove'>;
+  readonly ledger: TrashLedger;
+  /** 0: nothing is kept. */
+  readonly retentionMs: number;
+  /** Bytes the pool will have more when the object's are removed; too small a figure is safe. */
+  readonly measure: (object: Stored) => Promise<bigint>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly atPoint: AtPoint;
+}
+
+/** What one round removes at most: the rest waits for the next, so that unlinking never keeps the disk busy for long. */
+const mostPerRound = 16;
+const roundMs = 60_000;
+
+export class Trash {
+  readonly #parts: TrashParts;
+  readonly #entries = new Map<string, Trashed>();
+  #unreadable: TrashContent['unreadable'] = [];
+  readonly #locks = new KeyedLock();
+
+  constructor(parts: TrashParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * At start, once the records of what lives are known, whose state `live` tells: reads what is kept and removes bytes that
+   * nobody recorded, which an unfinished deletion left. What is damaged or foreign is reported and kept.
+   */
+  async load(live: (id: string) => SnapshotState | undefined): Promise<TrashContent> {
+    const { records, engine, log } = this.#parts;
+    const content = await records.load();
+    this.#unreadable = content.unreadable;
+    for (const { file, reason } of content.unreadable)
+      log.error(
+        { event: 'trash.record_unreadable', file, reason },
+        'trash record cannot be read; it and its bytes stay',
+      );
+    for (const { file, bytes } of content.strangers)
+      log.warn({ event: 'trash.stranger', file, bytes: String(bytes) }, 'file in the trash is not ours; it is kept');
+    for (const entry of content.entries) {
+      const { id } = entry.object;
+      // It was brought back, all but for forgetting that it had been deleted.
+      if (live(id) === 'ready' && (await engine.sizeOf(entry.object)) !== undefined) await records.remove(id);
+      else this.#entries.set(id, entry);
+    }
+    await this.#sweep();
+    return content;
+  }
+
+  /** Oldest first. */
+  list(): readonly Trashed[] {
+    return [...this.#entries.values()].sort((a, b) => a.deletedAt - b.deletedAt);
+  }
+
+  /** Records that cannot be read. */
+  get unreadable(): TrashContent['unreadable'] {
+    return this.#unreadable;
+  }
+
+  find(id: string): Trashed | undefined {
+    return this.#entries.get(id);
+  }
+
+  /** Bytes that are free for whoever needs them. */
+  get bytes(): bigint {
+    let sum = 0n;
+    for (const { frees } of this.#entries.values()) sum += frees;
+    return sum;
+  }
+
+  /**
+   * Takes the bytes of an object out of use durably; repeatable. Its own record is still there, says `deleting`, and goes when
+   * this has returned: until then a crash only means that this is done again.
+   */
+  async put(object: Stored): Promise<void> {
+    const { engine, records, measure, retentionMs, now, atPoint } = this.#parts;
+    const { id } = object;
+    if (retentionMs === 0 || ('ephemeral' in object && object.ephemeral === true)) {
+      await engine.moveToTrash(object);
+      return;
+    }
+    await this.#locks.run(id, async () => {
+      // One without bytes could never be brought back. One with a record was on its way here before a crash.
+      if (!this.#entries.has(id) && (await engine.sizeOf(object)) !== undefined) {
+        const entry = { object, deletedAt: now(), frees: await measure(object) };
+        await records.write(entry);
+        this.#entries.set(id, entry);
+      }
+      atPoint('trash.recorded');
+      await engine.moveToTrash(object);
+      atPoint('trash.moved');
+    });
+  }
+
+  /** Removes what is over, and bytes that nobody keeps; a bounded number at once. Never throws: the next round tries again. */
+  async purgeExpired(): Promise<void> {
+    const { now, retentionMs } = this.#parts;
+    // With a clock that was set back something may have been deleted in the future: without retention it goes all the same.
+    const expired = this.list().filter(({ deletedAt }) => retentionMs === 0 || deletedAt <= now() - retentionMs);
+    for (const entry of expired.slice(0, mostPerRound)) await this.#drop(entry, 'its time is over');
+    await this.#sweep();
+  }
+
+  /** Purges now and then until the signal; resolves when the last round has ended. */
+  async keepPurging(signal: AbortSignal): Promise<void> {
+    while (await pause(roundMs, signal)) await this.purgeExpired();
+  }
+
+  /**
+   * Frees at least so many bytes, the oldest first, and answers how many; nothing is lost where all of it would not be enough.
+   * Asks nothing of the ledger, which may wait for it.
+   */
+  async reclaim(bytes: bigint): Promise<bigint> {
+    if (bytes <= 0n || this.bytes < bytes) return 0n;
+    let freed = 0n;
+    for (const entry of this.list()) {
+      if (freed >= bytes) break;
+      if (await this.#drop(entry, 'its space is needed')) freed += entry.frees;
+    }
+    await this.#sweep();
+    return freed;
+  }
+
+  /**
+   * Brings bytes and record back under the same ID, ready. The caller holds the ID and the name, and has made sure that neither
+   * lives. Throws NOT_FOUND, or RESOURCE_EXHAUSTED when its space was promised to others.
+   */
+  async undelete(id: string): Promise<Stored> {
+    return await this.#locks.run(id, async () => {
+      const { engine, records, ledger, log, atPoint } = this.#parts;
+      const entry = this.#entries.get(id);
+      if (entry === undefined) throw new BerthError('NOT_FOUND', `${id} is not in the trash`);
+      const { object } = entry;
+      await ledger.readmit(object, entry.frees);
+      try {
+        // An intent that says `deleting`: after a crash the deletion is finished once more, and it lies here as before.
+        await this.#write(object, 'deleting');
+        atPoint('undelete.intent');
+        await engine.restoreFromTrash(object);
+        atPoint('undelete.moved');
+        const ready = await this.#write(object, 'ready');
+        atPoint('undelete.ready');
+        this.#entries.delete(id);
+        await records.remove(id).catch((error: unknown) => {
+          log.error(
+            { event: 'trash.forget_failed', id, reason: messageOf(error) },
+            'trash record could not be removed',
+          );
+        });
+        atPoint('undelete.forgotten');
+        log.info({ event: 'trash.undeleted', id, name: object.name }, 'brought back');
+        return ready;
+      } catch (error) {
+        await this.#giveUp(object);
+        throw error;
+      }
+    });
+  }
+
+  /** Puts an object back that could not be brought back. Should that fail too, the next start does it. */
+  async #giveUp(object: Stored): Promise<void> {
+    const { engine, store, ledger, log } = this.#parts;
+    try {
+      await engine.moveToTrash(object);
+      await store.remove(object.id);
+    } catch (error) {
+      log.error({ event: 'trash.undelete_stuck', id: object.id, reason: messageOf(error) }, 'is half brought back');
+    }
+    await ledger.release(object.id);
+  }
+
+  async #write(object: Stored, state: SnapshotState): Promise<Stored> {
+    const { store } = this.#parts;
+    if (!('sourceId' in object)) {
+      const record = { ...object, state };
+      await store.write({ kind: 'volume', record });
+      return record;
+    }
+    // Its group was deleted with it and does not come back.
+    const record = { ...object, state, groupId: undefined };
+    await store.write({ kind: 'snapshot', record });
+    return record;
+  }
+
+  /**
+   * Forgets an entry; the bytes go with the next sweep. In this order, so that a crash leaves bytes without a record, which the
+   * next start removes, and never a record that promises bytes. False when somebody else is at it, or the disk fails.
+   */
+  async #drop({ object: { id, name } }: Trashed, why: string): Promise<boolean> {
+    // Not waited for: whoever holds it may wait for the ledger, and the ledger for us.
+    if (this.#locks.busy(id)) return false;
+    return await this.#locks.run(id, async () => {
+      const { records, log } = this.#parts;
+      if (!this.#entries.has(id)) return false;
+      try {
+        await records.remove(id);
+      } catch (error) {
+        log.error({ event: 'trash.purge_failed', id, reason: messageOf(error) }, 'could not be removed from the trash');
+        return false;
+      }
+      this.#entries.delete(id);
+      log.info({ event: 'trash.removed', id, name, why }, 'removed from the trash for good');
+      return true;
+    });
+  }
+
+  /** Frees what has no entry. */
+  async #sweep(): Promise<void> {
+    const kept = new Set(this.#unreadable.map(({ file }) => file.replace(/\.json$/, '')));
+    try {
+      await this.#parts.engine.emptyTrash((id) => !kept.has(id) && !this.#entries.has(id));
+    } catch (error) {
+      const reason = messageOf(error);
+      this.#parts.log.error({ event: 'trash.purge_failed', reason }, 'space in the trash could not be freed');
+    }
+  }
+}
