@@ -3,7 +3,7 @@ import { BerthError } from '../kit/errors.ts';
 import type { EngineOffers } from './engine.ts';
 import { formatBytes } from './quantity.ts';
 import { defaultBytes, describeUse, sectorBytes } from './volume.ts';
-import type { CapacityRange, ContentSource, FsType, VolumeRecord, VolumeType, WantedUse } from './volume.ts';
+import type { CapacityRange, ClaimName, ContentSource, FsType, VolumeRecord, VolumeType, WantedUse } from './volume.ts';
 
 export interface NewVolume {
   readonly name: string;
@@ -15,6 +15,8 @@ export interface NewVolume {
   readonly parameters: Readonly<Record<string, string>>;
   readonly mutable: Readonly<Record<string, string>>;
   readonly source?: ContentSource | undefined;
+  /** For people only. */
+  readonly claim?: ClaimName | undefined;
   readonly ephemeral?: string | undefined;
 }
 

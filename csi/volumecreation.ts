@@ -91,6 +91,7 @@ function newRecord(request: NewVolume, source: Stored | undefined, { pool, engin
     mutable: request.mutable,
     source: request.source,
     family: source?.family ?? id,
+    claim: request.claim,
     ephemeral: request.ephemeral,
     createdAt: new Date(now).toISOString(),
   };

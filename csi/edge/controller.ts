@@ -14,7 +14,7 @@ import type { ContentSource, FsType, VolumeRecord, WantedUse } from '../volume.t
 import { decodeCapability, requireUse } from './capability.ts';
 import { checkMaps, checkText, decodeRange, invalid, requireFields } from './fields.ts';
 import { pageOf } from './paging.ts';
-import { decodeParameters } from './parameters.ts';
+import { claimOf, decodeParameters } from './parameters.ts';
 import type { VolumeParameters } from './parameters.ts';
 import { snapshotHandlers } from './snapshots.ts';
 import { assertWantedHere, includes } from './topology.ts';
@@ -117,7 +117,8 @@ export function controllerHandlers({ pools, topology, central }: ControllerParts
       parseIoLimits(mutable);
       const range = decodeRange(request.capacity_range);
       assertWantedHere(topology, request.accessibility_requirements);
-      const common = { name, range, uses, source, provisioning, parameters: own, mutable };
+      const claim = claimOf(request.parameters);
+      const common = { name, range, uses, source, provisioning, parameters: own, mutable, claim };
       return { volume: describe(await pools.create({ ...common, pool }), topology) };
     },
 

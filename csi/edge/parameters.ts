@@ -1,5 +1,5 @@
-/** The parameters of classes: closed lists. What the sidecars add about the claim is accepted and not kept. */
-import type { FsType } from '../volume.ts';
+/** The parameters of classes: closed lists. What the sidecars add is accepted, and of it only the claim kept. */
+import type { ClaimName, FsType } from '../volume.ts';
 import { isFsType, unknownFsType } from './capability.ts';
 import { invalid } from './fields.ts';
 
@@ -62,4 +62,11 @@ export function decodeSnapshotParameters(parameters: Readonly<Record<string, str
   const own = ownOf(parameters, ['reserve'], 'VolumeSnapshotClass');
   const reserve = choiceOf('reserve', own['reserve'], ['full', 'none']);
   return { reserved: reserve === undefined ? undefined : reserve === 'full' };
+}
+
+/** The claim a volume is made for, as csi-provisioner tells with --extra-create-metadata; undefined when nobody does. */
+export function claimOf(parameters: Readonly<Record<string, string>>): ClaimName | undefined {
+  const namespace = parameters['csi.storage.k8s.io/pvc/namespace'] ?? '';
+  const name = parameters['csi.storage.k8s.io/pvc/name'] ?? '';
+  return namespace === '' || name === '' ? undefined : { namespace, name };
 }
