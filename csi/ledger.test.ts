@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Ledger } from './ledger.ts';
 import { GiB, MiB } from './quantity.ts';
 
@@ -67,4 +67,70 @@ test('whatever is made and deleted in parallel, no more is promised than there i
     },
   );
   await fc.assert(property, { numRuns: 200 });
+});
+
+describe('space that nobody needs', () => {
+  /** A pool of 100 GiB, filled by what was deleted, of which `reclaim` frees as much as it says. */
+  function filled(limit?: bigint): { ledger: Ledger; freed: bigint[] } {
+    const space = disk(100n * GiB);
+    space.used = 99n * GiB;
+    const freed: bigint[] = [];
+    const ledger = new Ledger({ pool: 'fast', limit, space: space.read, marginOf: () => 0n });
+    ledger.useSpare({
+      get bytes() {
+        return space.used;
+      },
+      get most() {
+        return space.used;
+      },
+      reclaim: (bytes) => {
+        freed.push(bytes);
+        // Half of it was shared with somebody.
+        space.used -= bytes > 1n ? bytes / 2n : 1n;
+        return Promise.resolve(freed.length < 60);
+      },
+    });
+    return { ledger, freed };
+  }
+
+  test('is told as available, and freed for whoever takes it, no more than is needed', async () => {
+    const { ledger, freed } = filled();
+    expect(await ledger.available()).toBe(100n * GiB);
+    await ledger.reserve('a', GiB);
+    expect(freed).toEqual([]);
+    await ledger.reserve('b', 4n * GiB);
+    expect(freed.slice(0, 3)).toEqual([4n * GiB, 2n * GiB, GiB]);
+    expect(await ledger.available()).toBe(95n * GiB);
+  });
+
+  test('is not freed where the configured capacity forbids the volume anyway, and counts not as used for thin ones', async () => {
+    const { ledger, freed } = filled(10n * GiB);
+    expect(await ledger.available()).toBe(10n * GiB);
+    await ledger.assertUsedAtMost(1);
+    await expect(ledger.reserve('a', 11n * GiB)).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect(freed).toEqual([]);
+  });
+
+  test('is promised again to what has it still, unless others were promised it', async () => {
+    const { ledger } = filled(100n * GiB);
+    await ledger.readmit('a', 90n * GiB, 90n * GiB);
+    expect([ledger.reserved, await ledger.available()]).toEqual([90n * GiB, 10n * GiB]);
+    const refused = {
+      code: 'RESOURCE_EXHAUSTED',
+      message: expect.stringContaining('11 GiB needed, of which 11 GiB') as string,
+    };
+    await expect(ledger.readmit('b', 11n * GiB, 11n * GiB)).rejects.toMatchObject(refused);
+    // Of which it has a part only; the disk has 1 GiB left.
+    await expect(ledger.readmit('c', 4n * GiB, 2n * GiB)).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    await ledger.readmit('c', 4n * GiB, 3n * GiB);
+  });
+
+  test('is lacking when others took what has to stay free', async () => {
+    const space = disk(10n * GiB);
+    const ledger = new Ledger({ pool: 'fast', space: space.read, marginOf: () => GiB });
+    space.used = 9n * GiB;
+    expect(await ledger.lacking()).toBe(0n);
+    space.used = 9n * GiB + MiB;
+    expect(await ledger.lacking()).toBe(MiB);
+  });
 });

@@ -9,6 +9,18 @@ import { formatBytes, GiB, MiB } from './quantity.ts';
 /** Bytes of the pool's filesystem, read from the kernel. */
 export type ReadSpace = () => Promise<{ readonly total: bigint; readonly available: bigint }>;
 
+/** Space that is used and that nobody needs: of what was deleted. */
+export interface Spare {
+  /** What can be freed, as far as is known. */
+  readonly bytes: bigint;
+  /** What can be freed at most. */
+  readonly most: bigint;
+  /**
+   * Frees so many bytes; false when nothing was freed. Called while space is counted, and must ask nothing of the ledger then.
+   */
+  reclaim(bytes: bigint): Promise<boolean>;
+}
+
 /** A promise, in bytes. */
 interface Entry {
   readonly promised: bigint;
@@ -39,7 +51,7 @@ export class Ledger {
   readonly #entries = new Map<string, Entry>();
   // Reading the free space and changing what is promised from it happen one after another.
   readonly #lock = new KeyedLock();
-  #reclaim: (bytes: bigint) => Promise<bigint> = () => Promise.resolve(0n);
+  #spare: Spare = { bytes: 0n, most: 0n, reclaim: () => Promise.resolve(false) };
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -50,9 +62,9 @@ export class Ledger {
     return this.#sum(({ promised }) => promised);
   }
 
-  /** What frees space on demand: called with the bytes that are missing, answers with the bytes that were freed. */
-  onShortage(reclaim: (bytes: bigint) => Promise<bigint>): void {
-    this.#reclaim = reclaim;
+  /** Whose space is free for whoever needs it. */
+  useSpare(spare: Spare): void {
+    this.#spare = spare;
   }
 
   /** Enters what was found on disk at start. */
@@ -62,12 +74,20 @@ export class Ledger {
 
   /** The largest volume that can be made now, in bytes. */
   async available(): Promise<bigint> {
-    return await this.#lock.run('space', () => this.#available());
+    return await this.#lock.run('space', () => this.#available(this.#spare.bytes));
+  }
+
+  /** Bytes the filesystem is short of what has to stay free: others, or thin volumes, took it. */
+  async lacking(): Promise<bigint> {
+    const { total, available } = await this.#options.space();
+    const left = available - this.#marginOf(total);
+    return left < 0n ? -left : 0n;
   }
 
   /** Throws RESOURCE_EXHAUSTED when more than `percent` of the pool's filesystem is used. */
   async assertUsedAtMost(percent: number): Promise<void> {
-    const { total, available } = await this.#options.space();
+    const { total, available: left } = await this.#options.space();
+    const available = left + this.#spare.bytes;
     if ((total - available) * 100n <= total * BigInt(percent)) return;
     throw new BerthError(
       'RESOURCE_EXHAUSTED',
@@ -79,10 +99,35 @@ export class Ledger {
   async reserve(id: string, bytes: bigint): Promise<void> {
     await this.#lock.run('space', async () => {
       let available = await this.#available();
-      if (bytes > available && (await this.#reclaim(bytes - available)) > 0n) available = await this.#available();
+      // Nothing is freed where all of it would not be enough; what was freed is looked at, not believed.
+      while (
+        bytes > available &&
+        bytes <= (await this.#available(this.#spare.most)) &&
+        (await this.#spare.reclaim(bytes - available))
+      )
+        available = await this.#available();
       if (bytes > available) throw this.#exhausted(bytes, available);
       const { promised, taken } = this.#entries.get(id) ?? { promised: 0n, taken: 0n };
       this.#entries.set(id, { promised: promised + bytes, taken, running: true });
+    });
+  }
+
+  /**
+   * Promises an object its space again of which it still has `taken` bytes, until it is settled. Throws RESOURCE_EXHAUSTED when the rest was promised to
+   * others meanwhile.
+   */
+  async readmit(id: string, promised: bigint, taken: bigint): Promise<void> {
+    await this.#lock.run('space', async () => {
+      const onDisk = least(promised, taken);
+      const { free, allowed } = await this.#room();
+      const fits = promised === onDisk || promised - onDisk <= free;
+      if (!fits || (allowed !== undefined && promised > allowed)) {
+        throw new BerthError(
+          'RESOURCE_EXHAUSTED',
+          `pool "${this.#options.pool}" has promised its space to others meanwhile: ${formatBytes(promised)} needed, of which ${formatBytes(onDisk)} are there still; delete volumes or enlarge the pool [pool-full]`,
+        );
+      }
+      this.#entries.set(id, { promised, taken: onDisk, running: true });
     });
   }
 
@@ -132,13 +177,27 @@ export class Ledger {
     return sum;
   }
 
-  async #available(): Promise<bigint> {
-    const { space, limit, counted = false, marginOf = hundredth } = this.#options;
+  /** `spare` bytes count as free. */
+  async #available(spare = 0n): Promise<bigint> {
+    const { free, allowed } = await this.#room();
+    const available = allowed === undefined ? free + spare : least(free + spare, allowed);
+    return available < 0n ? 0n : available;
+  }
+
+  /** What nobody was promised, and what the configured capacity allows to promise; below 0 where it is too much already. */
+  async #room(): Promise<{ readonly free: bigint; readonly allowed: bigint | undefined }> {
+    const { space, limit, counted = false } = this.#options;
     const { total, available } = await space();
     const missing = this.#sum(({ promised, taken, running }) => (running || !counted ? promised - taken : 0n));
-    const free = available - missing - marginOf(total);
-    const allowed = limit === undefined ? free : least(free, limit - this.reserved);
-    return allowed < 0n ? 0n : allowed;
+    return {
+      free: available - missing - this.#marginOf(total),
+      allowed: limit === undefined ? undefined : limit - this.reserved,
+    };
+  }
+
+  #marginOf(total: bigint): bigint {
+    const { marginOf = hundredth } = this.#options;
+    return marginOf(total);
   }
 }
 

@@ -15,11 +15,15 @@ import type { Pool } from './pool.ts';
 import { resumeLimits } from './poollimits.ts';
 import type { PoolParts } from './poolparts.ts';
 import { Records } from './records.ts';
+import { promiseOf } from './promises.ts';
 import { reconcile } from './reconcile.ts';
 import type { Findings } from './reconcile.ts';
 import { Snapshots } from './snapshots.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
 import { recordStore } from './store.ts';
+import { Trash } from './trash.ts';
+import { trashRecords } from './trashrecords.ts';
+import { freedBy } from './trashsize.ts';
 import type { VolumeRecord } from './volume.ts';
 import type { VolumeLimits } from './volumelimits.ts';
 import { Volumes } from './volumes.ts';
@@ -54,19 +58,41 @@ export async function startPool(
 ): Promise<OpenPool> {
   const { mounts, filesystems } = kernel;
   const space: ReadSpace = async () => await (engine.space?.() ?? (await filesystems.usage(pool.path)).bytes);
+  const ledger = new Ledger({ pool: pool.name, limit: config.capacity, space, counted: engine.space !== undefined });
+  const store = recordStore(pool.folders.meta);
+  const records = {
+    volumes: new Records<VolumeRecord>(),
+    snapshots: new Records<SnapshotRecord>(),
+    groups: new Records<GroupRecord>(),
+  };
+  const { overcommit, thinWatermark } = config;
+  const trash = new Trash({
+    engine,
+    records: trashRecords(pool.folders.trash),
+    store,
+    ledger: {
+      readmit: (object, onDisk) => ledger.readmit(object.id, promiseOf(object, overcommit), onDisk),
+      release: (id) => ledger.release(id),
+    },
+    retentionMs: config.trashRetention,
+    measure: (object) => freedBy(object, { engine, ...records }),
+    now: Date.now,
+    log,
+    atPoint,
+  });
+  ledger.useSpare(trash);
   const parts: PoolParts = {
     pool,
-    store: recordStore(pool.folders.meta),
-    ledger: new Ledger({ pool: pool.name, limit: config.capacity, space, counted: engine.space !== undefined }),
+    store,
+    ledger,
     engine,
     nodeState: new NodeState(join(runDir, pool.id)),
     limits,
     operations: new Operations(),
-    volumes: new Records<VolumeRecord>(),
-    snapshots: new Records<SnapshotRecord>(),
-    groups: new Records<GroupRecord>(),
-    overcommit: config.overcommit,
-    thinWatermark: config.thinWatermark,
+    ...records,
+    trash,
+    overcommit,
+    thinWatermark,
     log,
     atPoint,
   };

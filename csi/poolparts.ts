@@ -8,6 +8,7 @@ import type { Operations } from './operations.ts';
 import type { Records } from './records.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
 import type { RecordStore } from './store.ts';
+import type { Trash } from './trash.ts';
 import type { VolumeRecord } from './volume.ts';
 import type { VolumeLimits } from './volumelimits.ts';
 
@@ -22,6 +23,7 @@ export interface PoolParts {
   readonly volumes: Records<VolumeRecord>;
   readonly snapshots: Records<SnapshotRecord>;
   readonly groups: Records<GroupRecord>;
+  readonly trash: Trash;
   /** How many times the pool's space thin volumes may have together; 1: all of it is kept for them. */
   readonly overcommit: number;
   /** Used percent of the pool's filesystem above which no more thin volumes are made where they may have more than there is. */

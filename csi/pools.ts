@@ -1,6 +1,7 @@
 /** The pools of a node as one: finds the pool of an ID, and chooses the pool of what is new. */
 import { asBerthError, BerthError } from '../kit/errors.ts';
 import { hasLimits, parseIoLimits } from './iolimits.ts';
+import type { Stored } from './engine.ts';
 import { poolOf } from './objectid.ts';
 import type { ObjectKind } from './objectid.ts';
 import type { OpenPool } from './openpool.ts';
@@ -12,6 +13,7 @@ import { assertMembers } from './groups.ts';
 import type { GroupWithMembers, NewGroup } from './groups.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import type { NewSnapshot } from './snapshots.ts';
+import { undelete } from './undeletion.ts';
 import type { VolumeRecord } from './volume.ts';
 
 /** A new volume, in the named pool or in any that can make it. */
@@ -113,6 +115,19 @@ export class Pools {
   /** Deletes the volume; one that does not exist is deleted. Throws FAILED_PRECONDITION when it is in use or elsewhere. */
   async deleteVolume(id: string): Promise<void> {
     await this.#ownerOrNever('volume', id)?.volumes.delete(id);
+  }
+
+  /** Brings something of that pool back from the trash; see `undelete`. Throws ALREADY_EXISTS when its name lives again. */
+  undelete(object: Stored, open: OpenPool): Promise<Stored> {
+    const { id, name } = object;
+    const kind = 'sourceId' in object ? 'snapshot' : 'volume';
+    return this.#names.named(kind, name, async () => {
+      const records = this.#pools.map(({ parts }) => (kind === 'volume' ? parts.volumes : parts.snapshots));
+      const living = records.map((each) => each.named(name)).find((found) => found !== undefined);
+      if (living === undefined || living.id === id) return await undelete(id, open.parts);
+      const sentence = `${kind} ${id} was called "${name}", and so is ${living.id} now; delete that first`;
+      throw new BerthError('ALREADY_EXISTS', sentence);
+    });
   }
 
   /** A usable snapshot and its pool. Throws NOT_FOUND. */

@@ -41,7 +41,7 @@ export interface Findings {
 type Finding = keyof Findings;
 
 export async function reconcile(parts: ReconcileParts): Promise<Findings> {
-  const { store, ledger, engine, nodeState, volumes, snapshots, groups, manager, log, overcommit } = parts;
+  const { store, ledger, engine, nodeState, volumes, snapshots, groups, manager, trash, log, overcommit } = parts;
   const findings = { unfinished: 0, thawed: 0, detached: 0, damaged: 0, unreadable: 0, strangers: 0, failed: 0 };
   const loaded = await store.load();
   await nodeState.load();
@@ -67,6 +67,10 @@ export async function reconcile(parts: ReconcileParts): Promise<Findings> {
       'file in the pool belongs to no volume; it is kept and counted',
     );
   }
+  const found = await trash.load((id) => volumes.find(id)?.state ?? snapshots.find(id)?.state);
+  findings.unreadable += found.unreadable.length;
+  findings.strangers += found.strangers.length;
+  for (const { file, bytes } of found.strangers) ledger.enter(`file ${file} in the trash`, bytes);
   const attempt = async (id: string, settle: () => Promise<Finding | undefined>): Promise<void> => {
     try {
       const found = await settle();
@@ -89,7 +93,7 @@ export async function reconcile(parts: ReconcileParts): Promise<Findings> {
   for (const record of snapshots.all()) await attempt(record.id, () => settleSnapshot(record, parts));
   for (const record of volumes.all()) await attempt(record.id, () => settleVolume(record, parts));
   for (const id of nodeState.ids()) if (volumes.find(id) === undefined) await nodeState.set(id, { published: [] });
-  await engine.emptyTrash(() => true);
+  await trash.purgeExpired();
   for (const record of volumes.all()) await attempt(record.id, () => removeOrphan(record, parts));
   // After the start: until it is measured, more is kept free than has to be.
   void parts.operations

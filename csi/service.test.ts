@@ -182,7 +182,6 @@ describe('room', () => {
   test('room is given back also when the trash cannot be emptied in the call', async () => {
     const id = await create('v');
     await mkdir(join(host.pool, 'trash', 'v1-00000000-00000000000000000000000000.img'));
-    await expect(host.controller.DeleteVolume({ volume_id: id })).rejects.toMatchObject({ code: 'INTERNAL' });
     await host.controller.DeleteVolume({ volume_id: id });
     expect(await host.registry.metrics()).toContain('berth_csi_pool_reserved_bytes{pool="default"} 0');
   });

@@ -27,6 +27,7 @@ import { openPool } from './pool.ts';
 import { Pools } from './pools.ts';
 import { startServing } from './serving.ts';
 import type { Serving } from './serving.ts';
+import { keepTrash } from './trashkeeping.ts';
 import { VolumeLimits } from './volumelimits.ts';
 
 export interface StorageOptions {
@@ -55,6 +56,7 @@ interface Running {
   /** Pools that could not be opened, with the reason. */
   readonly missing: Map<string, string>;
   retrying: Promise<void>;
+  readonly keepingTrash: Promise<void>;
 }
 
 interface StartParts extends StorageOptions {
@@ -100,7 +102,7 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
     },
     async stop(deadline) {
       if (running === undefined) return;
-      const { pools, serving, end, retrying } = running;
+      const { pools, serving, end, retrying, keepingTrash } = running;
       running = undefined;
       end.abort();
       await serving.stop(deadline);
@@ -111,7 +113,7 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
           resolve();
         });
       });
-      await Promise.race([Promise.all([retrying, pools.idle()]), late]);
+      await Promise.race([Promise.all([retrying, keepingTrash, pools.idle()]), late]);
       limits.stop();
       await closePools(pools.all(), log);
     },
@@ -153,7 +155,12 @@ async function startStorage(config: StorageConfig, parts: StartParts, signal: Ab
       'csi.v1.Node': nodeHandlers({ pools, kubeletRoot, nodeName, maxVolumes, topology, ephemeral }),
     };
     const serving = await startServing({ kubeletRoot, driverName, services, log, onCall: metrics.onCall });
-    const running: Running = { pools, serving, end: new AbortController(), missing, retrying: Promise.resolve() };
+    const end = new AbortController();
+    const keepingTrash = keepTrash(
+      () => pools.all().map(({ parts: { trash, ledger } }) => ({ trash, ledger })),
+      end.signal,
+    );
+    const running: Running = { pools, serving, end, missing, retrying: Promise.resolve(), keepingTrash };
     if (missing.size > 0) running.retrying = retry(running, config, parts);
     return running;
   } catch (error) {

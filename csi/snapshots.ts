@@ -91,13 +91,14 @@ export class Snapshots {
 
   /** Goes on with a deletion whose intent is written. */
   async finishDeletion(record: SnapshotRecord): Promise<void> {
-    const { engine, store, ledger, snapshots, atPoint } = this.#parts;
-    await engine.moveToTrash(record);
+    const { store, ledger, snapshots, trash, atPoint } = this.#parts;
+    await trash.put(record);
     atPoint('unsnapshot.moved');
     await store.remove(record.id);
     atPoint('unsnapshot.forgotten');
     snapshots.forget(record);
-    await engine.emptyTrash(() => true).finally(() => ledger.release(record.id));
+    await trash.purgeExpired();
+    await ledger.release(record.id);
     await measure(record.family, this.#parts);
   }
 

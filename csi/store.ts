@@ -92,6 +92,9 @@ export type AnyRecord =
   | { readonly kind: 'snapshot'; readonly record: SnapshotRecord }
   | { readonly kind: 'group'; readonly record: GroupRecord };
 
+/** Parameters have at most 4 KiB, a group some thousand members: what is larger is no record, and would only fill the memory. */
+export const largestRecord = 1024 * 1024;
+
 /** A short checksum of plain JSON. */
 export function checksumOf(record: unknown): string {
   return createHash('sha256').update(JSON.stringify(record)).digest('hex').slice(0, 16);

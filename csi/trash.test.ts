@@ -38,7 +38,7 @@ beforeEach(async () => {
   for (const path of Object.values(folders)) await mkdir(path as string);
   kernel = new FakeStorageKernel(1n << 30n);
   const { mounts, loops, filesystems } = kernel;
-  engine = imageEngine({ mounts, loops, filesystems, folders, atPoint: () => undefined });
+  engine = await imageEngine({ mounts, loops, filesystems, folders, atPoint: () => undefined });
   [now, logged, admitted] = [start, [], []];
 });
 afterEach(async () => {
@@ -185,7 +185,7 @@ describe('it is freed', () => {
     await putAll(none, 'a');
     await none.purgeExpired();
     const trash = await open();
-    await trash.put(await makeVolume('b', 4096n, { ephemeral: true }));
+    await trash.put(await makeVolume('b', 4096n, { ephemeral: '/k/pods/p/volumes/v/mount' }));
     await trash.purgeExpired();
     expect([none.list(), trash.list(), await readdir(folders.trash)]).toEqual([[], [], []]);
   });
@@ -201,16 +201,28 @@ describe('it is freed', () => {
   test('the oldest first where space is needed, and no more than that', async () => {
     const trash = await open();
     await putAll(trash, 'a', 'b', 'c');
-    expect(await trash.reclaim(33n * MiB)).toBe(64n * MiB);
-    expect([namesIn(trash), trash.bytes]).toEqual([['c'], 32n * MiB]);
+    expect(await trash.reclaim(33n * MiB)).toBe(true);
+    expect([namesIn(trash), trash.bytes, trash.most]).toEqual([['c'], 32n * MiB, 32n * MiB]);
     expect(kernel.totalBytes - (await kernel.filesystems.usage(folder)).bytes.available).toBe(32n * MiB);
   });
 
-  test('but not where all of it would not be enough', async () => {
-    const trash = await open();
+  test('one by one where nobody can tell what that gives', async () => {
+    const trash = await open({ measure: () => Promise.resolve(undefined) });
     await putAll(trash, 'a', 'b');
-    expect(await trash.reclaim(65n * MiB)).toBe(0n);
-    expect(namesIn(trash)).toEqual(['a', 'b']);
+    expect([trash.bytes, trash.most]).toEqual([0n, 64n * MiB]);
+    expect([await trash.reclaim(33n * MiB), namesIn(trash)]).toEqual([true, ['b']]);
+    expect([await trash.reclaim(1n), await trash.reclaim(1n)]).toEqual([true, false]);
+  });
+
+  test('but not what something that lives has too, unless that was deleted as well', async () => {
+    const sizes = [0n, 32n * MiB, 0n];
+    const trash = await open({ measure: () => Promise.resolve(sizes.shift()) });
+    const [first] = await putAll(trash, 'volume');
+    const clone = await makeVolume('clone', 32n * MiB, { family: first!.id });
+    await trash.put(clone);
+    await putAll(trash, 'other');
+    expect([await trash.reclaim(64n * MiB), namesIn(trash)]).toEqual([true, ['other']]);
+    expect([await trash.reclaim(1n), namesIn(trash)]).toEqual([false, ['other']]);
   });
 
   test('but not while it is being brought back, for which nobody waits', async () => {
@@ -219,7 +231,7 @@ describe('it is freed', () => {
     const trash = await open({ ledger: { readmit, release: () => Promise.resolve() } });
     const [volume] = await putAll(trash, 'a');
     const back = trash.undelete(volume!.id);
-    expect(await trash.reclaim(1n)).toBe(0n);
+    expect(await trash.reclaim(1n)).toBe(false);
     gate.resolve(undefined);
     expect(await back).toMatchObject({ state: 'ready' });
   });

@@ -2,7 +2,6 @@
  * The trash of a pool: deleted volumes and snapshots whose bytes stay for a while, to be brought back, until their time is over
  * or the space is needed. Its index is in memory; each entry has a record beside its bytes, so that a crash loses neither.
  */
-import { pause } from '../kit/backoff.ts';
 import { BerthError, messageOf } from '../kit/errors.ts';
 import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Logger } from '../kit/log.ts';
@@ -27,8 +26,8 @@ export interface TrashParts {
   readonly ledger: TrashLedger;
   /** 0: nothing is kept. */
   readonly retentionMs: number;
-  /** Bytes the pool will have more when the object's are removed; too small a figure is safe. */
-  readonly measure: (object: Stored) => Promise<bigint>;
+  /** Bytes the pool will have more when the object's are removed; undefined when nobody can tell. */
+  readonly measure: (object: Stored) => Promise<bigint | undefined>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Logger;
@@ -37,7 +36,6 @@ export interface TrashParts {
 
 /** What one round removes at most: the rest waits for the next, so that unlinking never keeps the disk busy for long. */
 const mostPerRound = 16;
-const roundMs = 60_000;
 
 export class Trash {
   readonly #parts: TrashParts;
@@ -88,10 +86,19 @@ export class Trash {
     return this.#entries.get(id);
   }
 
-  /** Bytes that are free for whoever needs them. */
+  /** Bytes that are free for whoever needs them, as far as is known. */
   get bytes(): bigint {
+    return this.#sum(({ frees = 0n }) => frees);
+  }
+
+  /** The same where what is not known is taken for as much as it can be. */
+  get most(): bigint {
+    return this.#sum(({ frees, object }) => frees ?? object.bytes);
+  }
+
+  #sum(of: (entry: Trashed) => bigint): bigint {
     let sum = 0n;
-    for (const { frees } of this.#entries.values()) sum += frees;
+    for (const entry of this.#entries.values()) sum += of(entry);
     return sum;
   }
 
@@ -102,7 +109,7 @@ export class Trash {
   async put(object: Stored): Promise<void> {
     const { engine, records, measure, retentionMs, now, atPoint } = this.#parts;
     const { id } = object;
-    if (retentionMs === 0 || ('ephemeral' in object && object.ephemeral === true)) {
+    if (retentionMs === 0 || ('ephemeral' in object && object.ephemeral !== undefined)) {
       await engine.moveToTrash(object);
       return;
     }
@@ -128,24 +135,27 @@ export class Trash {
     await this.#sweep();
   }
 
-  /** Purges now and then until the signal; resolves when the last round has ended. */
-  async keepPurging(signal: AbortSignal): Promise<void> {
-    while (await pause(roundMs, signal)) await this.purgeExpired();
-  }
-
   /**
-   * Frees at least so many bytes, the oldest first, and answers how many; nothing is lost where all of it would not be enough.
-   * Asks nothing of the ledger, which may wait for it.
+   * Frees so many bytes, or all of it, the oldest first; false when nothing was removed. One whose figure is unknown is the last of
+   * a call, for the caller to see what it gave. Asks nothing of the ledger, which waits for it.
    */
-  async reclaim(bytes: bigint): Promise<bigint> {
-    if (bytes <= 0n || this.bytes < bytes) return 0n;
-    let freed = 0n;
+  async reclaim(bytes: bigint): Promise<boolean> {
+    let [freed, removed] = [0n, false];
     for (const entry of this.list()) {
       if (freed >= bytes) break;
-      if (await this.#drop(entry, 'its space is needed')) freed += entry.frees;
+      if (this.#isShared(entry) || !(await this.#drop(entry, 'its space is needed'))) continue;
+      removed = true;
+      freed += entry.frees ?? bytes;
     }
     await this.#sweep();
-    return freed;
+    return removed;
+  }
+
+  /** Whether its bytes are those of something that lives: then its removal frees nothing. */
+  #isShared({ object, frees, deletedAt }: Trashed): boolean {
+    const isLater = (other: Trashed): boolean => other.object.family === object.family && other.deletedAt > deletedAt;
+    // Or of something that was deleted later, which counts them: then they are freed with the last of both.
+    return frees === 0n && ![...this.#entries.values()].some(isLater);
   }
 
   /**
@@ -158,7 +168,7 @@ export class Trash {
       const entry = this.#entries.get(id);
       if (entry === undefined) throw new BerthError('NOT_FOUND', `${id} is not in the trash`);
       const { object } = entry;
-      await ledger.readmit(object, entry.frees);
+      await ledger.readmit(object, entry.frees ?? 0n);
       try {
         // An intent that says `deleting`: after a crash the deletion is finished once more, and it lies here as before.
         await this.#write(object, 'deleting');

@@ -10,15 +10,15 @@ import { errnoOf, messageOf } from '../kit/errors.ts';
 import { readRegularFile } from '../kit/regularfile.ts';
 import type { Stored } from './engine.ts';
 import { poolOf } from './objectid.ts';
-import { checksumOf, formatRecord, parseRecord } from './store.ts';
+import { checksumOf, formatRecord, largestRecord, parseRecord } from './store.ts';
 
 /** Something that was deleted and whose bytes are still there. */
 export interface Trashed {
   readonly object: Stored;
   /** Milliseconds since 1970. */
   readonly deletedAt: number;
-  /** Bytes that its removal gives back to the pool, as far as was known when it was deleted. */
-  readonly frees: bigint;
+  /** Bytes that its removal gives back to the pool, when it was deleted; undefined when nobody could tell. */
+  readonly frees?: bigint | undefined;
 }
 
 export interface TrashContent {
@@ -32,9 +32,9 @@ export interface TrashContent {
 
 /** Names that hold the bytes of an ID: a file of an image, a folder of a subvolume. */
 const bytesName = /^(.*?)(\.img)?$/;
+/** What the engine `subvolume` notes of those that the kernel has not freed yet. */
+const noteName = /^\.dropped-\d+$/;
 const suffix = '.json';
-/** Larger than any record: parameters have at most 4 KiB. */
-const largestRecord = 256 * 1024;
 
 const envelope = z.strictObject({
   format: z.literal(1),
@@ -44,7 +44,8 @@ const envelope = z.strictObject({
     frees: z
       .string()
       .regex(/^\d{1,19}$/)
-      .transform(BigInt),
+      .transform(BigInt)
+      .optional(),
     record: z.unknown(),
   }),
 });
@@ -59,7 +60,8 @@ function formatTrashed({ object, deletedAt, frees }: Trashed): string {
       ? ({ kind: 'snapshot', record: object } as const)
       : ({ kind: 'volume', record: object } as const);
   const record: unknown = JSON.parse(formatRecord(any));
-  const trashed = { deletedAt: new Date(deletedAt).toISOString(), frees: frees.toString(), record };
+  const at = new Date(deletedAt).toISOString();
+  const trashed = { deletedAt: at, ...(frees === undefined ? {} : { frees: frees.toString() }), record };
   return `${JSON.stringify({ format: 1, checksum: checksumOf(trashed), trashed }, undefined, 1)}\n`;
 }
 
@@ -90,7 +92,7 @@ export async function readTrash(folder: string): Promise<TrashContent> {
   const unreadable: { file: string; reason: string }[] = [];
   const strangers: { file: string; bytes: bigint }[] = [];
   for (const file of await readdir(folder)) {
-    if (file.startsWith(temporaryPrefix)) continue;
+    if (file.startsWith(temporaryPrefix) || noteName.test(file)) continue;
     const isRecord = file.endsWith(suffix) && isObject(file.slice(0, -suffix.length));
     if (!isRecord && isObject(bytesName.exec(file)?.[1] ?? '')) continue;
     try {

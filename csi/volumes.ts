@@ -76,8 +76,8 @@ export class Volumes {
 
   /** Goes on with a deletion whose intent is written. */
   async finishDeletion(record: VolumeRecord): Promise<void> {
-    const { engine, store, ledger, nodeState, volumes, atPoint } = this.#parts;
-    await engine.moveToTrash(record);
+    const { store, ledger, nodeState, volumes, trash, atPoint } = this.#parts;
+    await trash.put(record);
     atPoint('delete.moved');
     await store.remove(record.id);
     atPoint('delete.forgotten');
@@ -85,7 +85,8 @@ export class Volumes {
     await nodeState.set(record.id, { published: [] });
     // In the call, not after it: the provisioner asks for the capacity next. An unlink takes some milliseconds.
     // Should it fail, the filesystem still counts the file as used and the next deletion or start removes it.
-    await engine.emptyTrash(() => true).finally(() => ledger.release(record.id));
+    await trash.purgeExpired();
+    await ledger.release(record.id);
     await measure(record.family, this.#parts);
   }
 

@@ -79,15 +79,15 @@ export class Images {
     }
   }
 
-  /** Files in the folders of images that belong to none of the objects, and in the trash what never was an image. */
+  /** Files in the folders of images that belong to none of the objects. Those in the trash the trash itself reports. */
   async strangers(objects: readonly Stored[]): Promise<{ readonly file: string; readonly bytes: bigint }[]> {
     const known = new Set(objects.map((object) => this.of(object)));
-    const { images, snapshots, trash } = this.#folders;
+    const { images, snapshots } = this.#folders;
     const found: { file: string; bytes: bigint }[] = [];
-    for (const folder of [images, snapshots, trash]) {
+    for (const folder of [images, snapshots]) {
       for (const file of await readdir(folder)) {
         const path = join(folder, file);
-        if (known.has(path) || (folder === trash && idIn(file) !== undefined)) continue;
+        if (known.has(path)) continue;
         const about = await missingIsUndefined(lstat(path, { bigint: true }));
         if (about !== undefined) found.push({ file: join(basename(folder), file), bytes: about.size });
       }
