@@ -49,6 +49,7 @@ export function poolFolders(path: string): PoolFolders {
   };
 }
 
+/** Undefined where there is none. Throws FAILED_PRECONDITION for one that is damaged. */
 async function readIdentity(file: string): Promise<PoolIdentity | undefined> {
   let text: string;
   try {
@@ -66,6 +67,11 @@ async function readIdentity(file: string): Promise<PoolIdentity | undefined> {
       { cause: error },
     );
   }
+}
+
+/** The identity of the pool in a folder; undefined where there is no pool. Takes no lock and changes nothing. */
+export async function readPoolIdentity(path: string): Promise<Pick<PoolIdentity, 'id' | 'node'> | undefined> {
+  return await readIdentity(join(path, 'pool.json'));
 }
 
 /** A pool without identity but with volumes has lost it: a new one would disown the volumes. */

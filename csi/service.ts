@@ -27,6 +27,7 @@ import { openPool } from './pool.ts';
 import { Pools } from './pools.ts';
 import { startServing } from './serving.ts';
 import type { Serving } from './serving.ts';
+import { storageViews } from './storageviews.ts';
 import { keepTrash } from './trashkeeping.ts';
 import { VolumeLimits } from './volumelimits.ts';
 
@@ -95,6 +96,7 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
 
   return {
     name: 'storage',
+    ...storageViews({ configured: config.pools, kernel, running: () => running }),
     async start(signal) {
       const reason = await fault();
       if (reason !== undefined) throw new BerthError('FAILED_PRECONDITION', reason);

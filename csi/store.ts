@@ -1,10 +1,11 @@
 /** Records of a pool on disk: one JSON file each with a format number and a checksum, replaced atomically. */
 import { createHash } from 'node:crypto';
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { syncFolder, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
-import { messageOf } from '../kit/errors.ts';
+import { errnoOf, messageOf } from '../kit/errors.ts';
+import { readRegularFile } from '../kit/regularfile.ts';
 import { poolOf } from './objectid.ts';
 import type { ObjectKind } from './objectid.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
@@ -141,33 +142,39 @@ export interface RecordStore {
   remove(id: string): Promise<void>;
 }
 
+/** The records in a folder. Changes nothing, and may be used beside an agent that does. */
+export async function readRecords(folder: string): Promise<LoadedStore> {
+  const loaded: AnyRecord[] = [];
+  const unreadable: { file: string; reason: string }[] = [];
+  for (const file of await readdir(folder)) {
+    if (file.startsWith(temporaryPrefix)) continue;
+    try {
+      const any = parseRecord(await readRegularFile(join(folder, file), largestRecord));
+      if (file !== `${any.record.id}.json`) throw new Error(`it is the record of ${any.record.id}`);
+      loaded.push(any);
+    } catch (error) {
+      // Gone since the folder was listed: the object was deleted.
+      if (errnoOf(error) === 'ENOENT') continue;
+      const strange = error instanceof z.ZodError || error instanceof SyntaxError;
+      unreadable.push({ file, reason: strange ? 'it is cut, or no record' : messageOf(error) });
+    }
+  }
+  return {
+    volumes: loaded.flatMap(({ kind, record }) => (kind === 'volume' ? record : [])),
+    snapshots: loaded.flatMap(({ kind, record }) => (kind === 'snapshot' ? record : [])),
+    groups: loaded.flatMap(({ kind, record }) => (kind === 'group' ? record : [])),
+    unreadable,
+  };
+}
+
 /** The store in an existing folder. */
 export function recordStore(folder: string): RecordStore {
   const fileOf = (id: string): string => join(folder, `${id}.json`);
   return {
     async load() {
-      const loaded: AnyRecord[] = [];
-      const unreadable: { file: string; reason: string }[] = [];
-      for (const file of await readdir(folder)) {
-        const path = join(folder, file);
-        if (file.startsWith(temporaryPrefix)) {
-          await rm(path, { force: true });
-          continue;
-        }
-        try {
-          const any = parseRecord(await readFile(path, 'utf8'));
-          if (file !== `${any.record.id}.json`) throw new Error(`it is the record of ${any.record.id}`);
-          loaded.push(any);
-        } catch (error) {
-          unreadable.push({ file, reason: error instanceof z.ZodError ? 'not a record' : messageOf(error) });
-        }
-      }
-      return {
-        volumes: loaded.flatMap(({ kind, record }) => (kind === 'volume' ? record : [])),
-        snapshots: loaded.flatMap(({ kind, record }) => (kind === 'snapshot' ? record : [])),
-        groups: loaded.flatMap(({ kind, record }) => (kind === 'group' ? record : [])),
-        unreadable,
-      };
+      for (const file of await readdir(folder))
+        if (file.startsWith(temporaryPrefix)) await rm(join(folder, file), { force: true });
+      return await readRecords(folder);
     },
     write: (any) => writeFileAtomic(fileOf(any.record.id), formatRecord(any), { sync: true }),
     async remove(id) {

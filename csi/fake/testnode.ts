@@ -38,6 +38,7 @@ export interface TestNodeOptions {
   readonly engine?: EngineKind;
   /** Names of pools in folders of their own below the node's, instead of the one called `default`. */
   readonly pools?: readonly string[];
+  readonly trashRetention?: string;
   readonly atPoint?: StorageOptions['atPoint'];
   /** More of the `storage` section. */
   readonly storage?: Readonly<Record<string, unknown>>;
@@ -69,8 +70,14 @@ export class TestNode {
   async start(): Promise<void> {
     await this.stop();
     this.registry.clear();
-    const { kernel, capacity, engine, pools, atPoint } = this.#options;
-    const one = { name: 'default', path: this.pool, engine, ...(capacity === undefined ? {} : { capacity }) };
+    const { kernel, capacity, trashRetention, engine, pools, atPoint } = this.#options;
+    const one = {
+      name: 'default',
+      path: this.pool,
+      engine,
+      trashRetention,
+      ...(capacity === undefined ? {} : { capacity }),
+    };
     const config = storageSchema.parse({
       pools: pools?.map((name) => ({ name, path: join(this.folder, name) })) ?? [one],
       runDir: join(this.folder, 'run'),
@@ -108,6 +115,16 @@ export class TestNode {
 
   get socket(): string {
     return driverSocketPath(this.kubeletRoot, 'csi.berth.dev');
+  }
+
+  /** What `berth get` and `berth inspect` are told. */
+  async view(name: string, of = ''): Promise<readonly object[]> {
+    return (await this.#service?.views?.[name]?.(of)) ?? [];
+  }
+
+  /** What `berth undelete` has done. */
+  async act(name: string, of: string): Promise<readonly object[]> {
+    return (await this.#service?.actions?.[name]?.(of)) ?? [];
   }
 
   notReady(): string | undefined {
