@@ -1,4 +1,4 @@
-/** The command line `berth`: run, validate, get, explain, uninstall, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
+/** The command line `berth`: run, validate, get, inspect, explain, undelete, uninstall, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../kit/errors.ts';
 import { kinds, outputs, reports } from './commands/choices.ts';
@@ -39,10 +39,34 @@ program
   .addArgument(new Argument('<kind>').choices(kinds))
   .addOption(new Option('-o, --output <format>', 'how to print it').choices(outputs).default('table'))
   .option('--socket <path>', 'where the agent listens (its agent.socket)', defaultSocket)
-  .action(async (kind: Kind, { output, socket }: { output: Output; socket: string }) => {
+  .option('--pool-path <folder>', 'read volumes, snapshots or trash from this pool, without an agent')
+  .action(async (kind: Kind, { output, ...at }: { output: Output; socket: string; poolPath?: string }) => {
     const { get } = await import('./commands/get.ts');
     // At once: programs that were asked about the machine and hang would hold the end up.
-    process.exit(await get(kind, output, socket));
+    process.exit(await get(kind, output, at));
+  });
+
+program
+  .command('inspect')
+  .description('tell everything about one volume or snapshot')
+  .argument('<volume>', 'its ID, its name (of the PersistentVolume), or NAMESPACE/CLAIM')
+  .addOption(new Option('-o, --output <format>', 'how to print it').choices(outputs).default('table'))
+  .option('--socket <path>', 'where the agent listens (its agent.socket)', defaultSocket)
+  .option('--pool-path <folder>', 'read it from this pool, without an agent')
+  .action(async (volume: string, { output, ...at }: { output: Output; socket: string; poolPath?: string }) => {
+    const { inspect } = await import('./commands/inspect.ts');
+    process.exitCode = await inspect(volume, output, at);
+  });
+
+program
+  .command('undelete')
+  .description('bring a deleted volume or snapshot back from the trash')
+  .argument('<volume>', 'its ID, its name (of the PersistentVolume), or NAMESPACE/CLAIM; see berth get trash')
+  .addOption(new Option('-o, --output <format>', 'how to print it').choices(reports).default('text'))
+  .option('--socket <path>', 'where the agent listens (its agent.socket)', defaultSocket)
+  .action(async (volume: string, { output, socket }: { output: Report; socket: string }) => {
+    const { undelete } = await import('./commands/undelete.ts');
+    process.exitCode = await undelete(volume, output, socket);
   });
 
 program

@@ -4,5 +4,16 @@ export const outputs = ['table', 'wide', 'json', 'yaml'] as const;
 export type Output = (typeof outputs)[number];
 export const reports = ['text', 'json'] as const;
 export type Report = (typeof reports)[number];
-export const kinds = ['attachments', 'pools', 'routes', 'devices', 'inventory'] as const;
+export const kinds = [
+  'attachments',
+  'pools',
+  'routes',
+  'devices',
+  'inventory',
+  'volumes',
+  'snapshots',
+  'trash',
+] as const;
 export type Kind = (typeof kinds)[number];
+/** Those that a pool's folder tells without an agent. */
+export const storedKinds = ['volumes', 'snapshots', 'trash'] as const satisfies readonly Kind[];

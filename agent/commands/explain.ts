@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import type { ExplainedDevice, Explanation, ResourceVerdict } from '../../deviceplugin/units/explain.ts';
 import { askAgent } from './ask.ts';
 import type { Output } from './choices.ts';
+import { harmless } from './harmless.ts';
 
 /** Prints to standard output; throws when no agent answers. Resolves to 1 when there is no such node, else to 0. */
 export async function explain(path: string, output: Output, socket: string): Promise<number> {
@@ -53,9 +54,4 @@ function describeVerdict({ resource, outcome, reason, entries }: ResourceVerdict
   const head = `${resource} ${outcomes[outcome]}${reason === undefined ? '' : ` ${reason}`}`;
   const lines = entries.map(({ key, failure }) => `  ${key}: ${failure ?? 'fits'}`);
   return [head, ...lines].map(harmless);
-}
-
-/** For a terminal: what a device says of itself must not steer it. */
-function harmless(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '?');
 }

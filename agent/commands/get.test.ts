@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { format } from './get.ts';
-import { ageText, rateText } from './tables.ts';
+import { ageText } from './cells.ts';
+import { rateText } from './tables.ts';
 
 const attachment = {
   namespace: 'default',
@@ -61,9 +62,14 @@ test('routes as a table', () => {
 });
 
 test('pools as a table', () => {
-  expect(format('pools', 'table', [{ range: '10.1.0.0/24', size: 253, used: 3, free: 250, cooling: 2 }], now)).toBe(
-    'RANGE         SIZE   USED   FREE   COOLING\n10.1.0.0/24   253    3      250    2\n',
-  );
+  expect(
+    format(
+      'pools',
+      'table',
+      [{ kind: 'addresses', range: '10.1.0.0/24', size: 253, used: 3, free: 250, cooling: 2 }],
+      now,
+    ),
+  ).toBe('RANGE         SIZE   USED   FREE   COOLING\n10.1.0.0/24   253    3      250    2\n');
 });
 
 test.each([

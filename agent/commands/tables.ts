@@ -2,25 +2,17 @@
 import type { AddressPoolView, AttachmentView, RouteView } from '../../cni/views.ts';
 import type { DeviceView, InventoryView } from '../../deviceplugin/views.ts';
 import { formatTable } from '../../kit/table.ts';
+import type { StoragePoolView } from '../../csi/views.ts';
+import { ageText, orNone } from './cells.ts';
+import type { Table, TableOptions } from './cells.ts';
 import type { Kind } from './choices.ts';
-
-export interface TableOptions {
-  readonly wide: boolean;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-}
-
-type Table = (items: readonly unknown[], options: TableOptions) => string;
+import { storagePoolTable, storageTables } from './storagetables.ts';
 
 export const tables: Readonly<Record<Kind, Table>> = {
-  pools: (items) =>
-    formatTable(
-      ['RANGE', 'SIZE', 'USED', 'FREE', 'COOLING'],
-      (items as readonly AddressPoolView[]).map(({ range, size, used, free, cooling }) => [
-        range,
-        ...[size, used, free, cooling].map(String),
-      ]),
-    ),
+  pools: (items, options) =>
+    poolTables(items as readonly (AddressPoolView | StoragePoolView)[], options)
+      .filter((table) => table !== '')
+      .join('\n'),
   routes: (items) =>
     formatTable(
       ['NODE', 'RANGE', 'WAY', 'VIA', 'REASON'],
@@ -87,10 +79,24 @@ export const tables: Readonly<Record<Kind, Table>> = {
         ].map(orNone),
       ),
     ),
+  ...storageTables,
 };
 
-function orNone(text: string): string {
-  return text === '' ? '<none>' : text;
+/** Pools of addresses and of storage have little in common: one table for each, as kubectl prints several kinds. */
+function poolTables(
+  items: readonly (AddressPoolView | StoragePoolView)[],
+  options: TableOptions,
+): readonly [string, string] {
+  const addresses = items.filter((item) => item.kind === 'addresses');
+  const storage = items.filter((item) => item.kind === 'storage');
+  const rows = addresses.map(({ range, size, used, free, cooling }) => [
+    range,
+    ...[size, used, free, cooling].map(String),
+  ]);
+  return [
+    rows.length === 0 ? '' : formatTable(['RANGE', 'SIZE', 'USED', 'FREE', 'COOLING'], rows),
+    storage.length === 0 ? '' : storagePoolTable(storage, options),
+  ];
 }
 
 /** Bits per second as a Kubernetes quantity, rounded to three digits: 800k, 1.5M, 10M. */
@@ -98,12 +104,4 @@ export function rateText(bits: number): string {
   if (bits === 0) return '<none>';
   const power = Math.min(4, Math.floor(Math.log10(bits) / 3));
   return `${Number((bits / 1_000 ** power).toPrecision(3))}${['', 'k', 'M', 'G', 'T'][power] ?? ''}`;
-}
-
-/** A time span as kubectl writes it, with one unit: 45s, 12m, 7h, 3d. */
-export function ageText(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1_000));
-  if (seconds < 120) return `${seconds}s`;
-  if (seconds < 7_200) return `${Math.floor(seconds / 60)}m`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
