@@ -117,6 +117,11 @@ export class TestNode {
     return driverSocketPath(this.kubeletRoot, 'csi.berth.dev');
   }
 
+  /** The service while it runs. */
+  get service(): Service | undefined {
+    return this.#service;
+  }
+
   /** What `berth get` and `berth inspect` are told. */
   async view(name: string, of = ''): Promise<readonly object[]> {
     return (await this.#service?.views?.[name]?.(of)) ?? [];
