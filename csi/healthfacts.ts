@@ -84,7 +84,8 @@ export async function readVolumeFacts(
     volatile,
     staged: staged !== undefined,
     writable:
-      published.some(({ readonly }) => !readonly) || (volume.ephemeral !== undefined && !staged?.mountFlags.includes('ro')),
+      published.some(({ readonly }) => !readonly) ||
+      (volume.ephemeral !== undefined && !staged?.mountFlags.includes('ro')),
   };
   if (pool.missing !== undefined) return { ...common, ...nothing, bytes: undefined, attached: false };
   const bytes = await engine.sizeOf(volume);

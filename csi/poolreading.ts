@@ -30,7 +30,7 @@ export async function readPool(path: string, { mounts, loops, filesystems }: Sto
   const images = new Images(folders);
   const isImage = async (volume: VolumeRecord): Promise<boolean> => (await images.sizeOf(volume)) !== undefined;
   const look: ShownPool['look'] = async (volume) => {
-    if (await isImage(volume)) return placementOf(await attachmentOf(volume, { images, loops, mounts }));
+    if (await isImage(volume)) return placementOf(await attachmentOf(volume, { images, loops, mounts }), volume);
     return shownAs(volume.id, path, await mounts.list());
   };
   const pool: ShownPool = {
