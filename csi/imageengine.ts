@@ -13,7 +13,7 @@ import type { StorageKernel } from './kernel.ts';
 import type { PoolFolders } from './pool.ts';
 import type { VolumeRecord } from './volume.ts';
 
-export interface ImageEngineParts extends Omit<StorageKernel, 'cgroups'> {
+export interface ImageEngineParts extends Pick<StorageKernel, 'mounts' | 'loops' | 'filesystems'> {
   readonly folders: PoolFolders;
   readonly atPoint: AtPoint;
 }
