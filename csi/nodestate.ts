@@ -15,7 +15,8 @@ const use = {
   mode: z.enum(accessModes),
 };
 const staged = z.strictObject({ path: z.string(), ...use });
-const published = z.strictObject({ path: z.string(), readonly: z.boolean(), ...use });
+const pod = z.strictObject({ namespace: z.string(), name: z.string() });
+const published = z.strictObject({ path: z.string(), readonly: z.boolean(), ...use, pod: pod.optional() });
 const stateSchema = z.strictObject({
   staged: staged.optional(),
   published: z.array(published).readonly(),

@@ -27,6 +27,8 @@ export interface PublishRequest {
   readonly target: string;
   readonly readonly: boolean;
   readonly use: WantedUse;
+  /** For people only: the kubelet tells it where the CSIDriver asks for that. */
+  readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
 }
 
 /** Figures of a volume: bytes of a raw block volume, bytes and inodes of a filesystem. */
@@ -135,12 +137,12 @@ export class NodeVolumes {
   async publish(id: string, request: PublishRequest): Promise<void> {
     const { engine, nodeState, limits, atPoint } = this.#parts;
     const { volumes, kubeletRoot } = this.#own;
-    const { staging, target, readonly, use } = request;
+    const { staging, target, readonly, use, pod } = request;
     await volumes.exclusive(id, 'publishing', async () => {
       const volume = volumes.get(id);
       assertUsable(volume, use);
       const { kind, mode, mountFlags } = use;
-      const wanted: Published = { path: target, readonly, kind, mode, mountFlags };
+      const wanted: Published = { path: target, readonly, kind, mode, mountFlags, pod };
       const state = nodeState.of(id);
       const placement = await engine.look(volume);
       const others = state.published.filter((known) => known.path !== target);

@@ -3,15 +3,16 @@ import { lstat } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { BerthError, messageOf } from '../kit/errors.ts';
 import type { FilesystemUsage } from '../linux/filesystem.ts';
-import type { LoopDevices } from '../linux/loop.ts';
-import type { Placement, Stored } from './engine.ts';
+import type { Placement, Stored, VolumeDevice } from './engine.ts';
+import type { HealthStatus } from './health.ts';
 import { Images } from './image/images.ts';
 import { missingIsUndefined } from './missing.ts';
 import { placesIn } from './shownpool.ts';
-import type { ShownPool } from './shownpool.ts';
+import type { Places, ShownPlace, ShownPool } from './shownpool.ts';
 import type { Trashed } from './trashrecords.ts';
 import { snapshotView, trashView, volumeView } from './views.ts';
 import type { SnapshotView, VolumeView } from './views.ts';
+import type { VolumeRecord } from './volume.ts';
 
 /** What a volume and a snapshot have in common. */
 interface Details {
@@ -29,7 +30,7 @@ interface Details {
   /** Empty unless it lies in the trash. */
   readonly deletedAt: string;
   readonly expiresAt: string;
-  /** What could not be found out, or is wrong. */
+  /** What could not be found out. */
   readonly problems: readonly string[];
 }
 
@@ -43,7 +44,9 @@ export interface InspectedVolume extends VolumeView, Details {
   /** The size before a growth that has not ended; null when there is none. */
   readonly grownFrom: number | null;
   readonly attached: boolean;
-  readonly device: { readonly path: string; readonly number: string; readonly directIo: boolean } | null;
+  /** What is wrong with it, worst first. */
+  readonly health: readonly HealthStatus[];
+  readonly device: VolumeDevice | null;
   /** Null where it is not mounted. */
   readonly filesystem: { readonly bytes: Figures; readonly inodes: Figures } | null;
   readonly snapshots: readonly string[];
@@ -100,7 +103,6 @@ export function findObject(pools: readonly ShownPool[], asked: string, preferred
 export async function inspectObject(
   pools: readonly ShownPool[],
   asked: string,
-  loops: Pick<LoopDevices, 'find'>,
 ): Promise<InspectedVolume | InspectedSnapshot> {
   const { pool, object, trashed } = findObject(pools, asked, 'living');
   const problems: string[] = [];
@@ -132,22 +134,38 @@ export async function inspectObject(
   const nowhere: Placement = { attached: false, places: [] };
   const placement =
     trashed === undefined ? ((await attempt('where it is', () => pool.look(object))) ?? nowhere) : nowhere;
-  const device =
-    file === null ? undefined : await attempt('its device', () => loops.find(new Images(pool.folders).of(object)));
   const [place] = object.use.kind === 'block' ? [] : placement.places;
+  const health =
+    trashed === undefined ? await attempt('its health', () => pool.healthOf(object, placement)) : undefined;
   const usage = place === undefined ? undefined : await attempt('its use', () => pool.usageOf(object, place.path));
   return {
     kind: 'volume',
-    ...volumeView(object, pool.name, { places: placesIn(placement), used: usage?.bytes.used, allocated }),
+    ...volumeView(object, pool.name, {
+      places: await placesAt(placement, object, pool),
+      used: usage?.bytes.used,
+      allocated,
+    }),
     ...details,
     parameters: object.parameters,
     limits: object.mutable,
     ephemeral: object.ephemeral !== undefined,
     grownFrom: object.grownFrom === undefined ? null : Number(object.grownFrom),
     attached: placement.attached,
-    device: device === undefined ? null : { path: device.path, number: device.device, directIo: device.directIo },
+    health: health ?? [],
+    device: placement.device ?? null,
     filesystem: usage === undefined ? null : { bytes: figures(usage.bytes), inodes: figures(usage.inodes) },
     snapshots: pool.snapshots.filter(({ sourceId }) => sourceId === object.id).map(({ id }) => id),
+  };
+}
+
+/** The places of the kernel, and what is remembered of them: the pods, and where raw block is staged without a mount. */
+async function placesAt(placement: Placement, volume: VolumeRecord, pool: ShownPool): Promise<Places> {
+  const { staged, published } = placesIn(placement);
+  const remembered = await pool.placesOf(volume, new Set(placement.places.map(({ path }) => path)));
+  const podAt = (path: string): ShownPlace['pod'] => remembered.published.find((known) => known.path === path)?.pod;
+  return {
+    staged: staged === '' ? remembered.staged : staged,
+    published: published.map((place) => ({ ...place, pod: podAt(place.path) })),
   };
 }
 

@@ -19,7 +19,10 @@ export interface ReadPool {
 }
 
 /** Throws NOT_FOUND when there is no pool in the folder, FAILED_PRECONDITION when its identity is damaged. */
-export async function readPool(path: string, { mounts, loops, filesystems }: StorageKernel): Promise<ReadPool> {
+export async function readPool(
+  path: string,
+  { mounts, loops, filesystems }: Pick<StorageKernel, 'mounts' | 'loops' | 'filesystems'>,
+): Promise<ReadPool> {
   const identity = await readPoolIdentity(path);
   if (identity === undefined) {
     const sentence = `${path} is no pool: it has no pool.json; name the path of a pool of the NodeConfig`;
@@ -50,6 +53,7 @@ export async function readPool(path: string, { mounts, loops, filesystems }: Sto
       if (!isSubvolume) return await filesystems.usage(at);
       throw new BerthError('UNSUPPORTED', 'a subvolume shows the figures of its whole pool; an agent knows its own');
     },
+    healthOf: () => Promise.resolve([]),
     look,
   };
   return { pool, warnings: unreadable.map(({ file, reason }) => `record ${file} cannot be read: ${reason}`) };

@@ -1,6 +1,7 @@
 /** A pool as it is shown: the agent's own, or a folder that is read while no agent runs. Whoever shows it changes nothing. */
 import type { FilesystemUsage } from '../linux/filesystem.ts';
 import type { Placement } from './engine.ts';
+import type { HealthStatus } from './health.ts';
 import type { VolumeNodeState } from './nodestate.ts';
 import type { PoolFolders } from './pool.ts';
 import type { SnapshotRecord } from './snapshot.ts';
@@ -28,6 +29,8 @@ export interface ShownPool {
   placesOf(volume: VolumeRecord, mounted: ReadonlySet<string>): Promise<Places>;
   /** Figures of a filesystem volume that is mounted at the path. */
   usageOf(volume: VolumeRecord, path: string): Promise<FilesystemUsage>;
+  /** What is wrong with a volume that was found at `placement`; nothing where nobody knows. */
+  healthOf(volume: VolumeRecord, placement: Placement): Promise<readonly HealthStatus[]>;
   /** Where the volume is, as the kernel says it. */
   look(volume: VolumeRecord): Promise<Placement>;
 }
@@ -35,7 +38,14 @@ export interface ShownPool {
 /** Where a volume is staged (empty: nowhere) and published. */
 export interface Places {
   readonly staged: string;
-  readonly published: readonly { readonly path: string; readonly readonly: boolean }[];
+  readonly published: readonly ShownPlace[];
+}
+
+export interface ShownPlace {
+  readonly path: string;
+  readonly readonly: boolean;
+  /** The pod, where it was told with the call. */
+  readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
 }
 
 /** In bytes. */
@@ -65,6 +75,6 @@ export function mountedPlaces(
 ): Places {
   return {
     staged: staged !== undefined && (use.kind === 'block' || mounted.has(staged.path)) ? staged.path : '',
-    published: published.flatMap(({ path, readonly }) => (mounted.has(path) ? { path, readonly } : [])),
+    published: published.filter(({ path }) => mounted.has(path)),
   };
 }

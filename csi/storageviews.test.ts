@@ -78,6 +78,19 @@ describe('volumes', () => {
     expect(shown?.used).toBeGreaterThan(0);
   });
 
+  test('are told with the pods by name, where the kubelet says it', async () => {
+    const id = await create('a', MiB, blockCapability());
+    const [staging, target] = [await host.stagingPath('a'), await host.targetPath(pod)];
+    const common = { volume_id: id, staging_target_path: staging, volume_capability: blockCapability() };
+    await host.node.NodeStageVolume(common);
+    const volume_context = { 'csi.storage.k8s.io/pod.namespace': 'default', 'csi.storage.k8s.io/pod.name': 'web-0' };
+    for (let times = 0; times < 2; times++)
+      await host.node.NodePublishVolume({ ...common, target_path: target, volume_context });
+    const place = { path: target, readonly: false, pod: 'default/web-0' };
+    for (const shown of [(await volumes())[0], await inspect(id)])
+      expect(shown).toMatchObject({ staged: staging, published: [place] });
+  });
+
   test('are told as the kernel has them, not as they are remembered', async () => {
     const { staging, target } = await publish('a', await create('a'));
     for (const path of [target, staging]) await kernel.mounts.unmount(path);
@@ -104,7 +117,7 @@ describe('volumes', () => {
       family: id,
       file: { path: `images/${id}.img`, size: 64 * MiB },
       attached: true,
-      device: { path: '/dev/loop0', number: '7:0', directIo: true },
+      device: { name: 'loop0', number: '7:0', directIo: true },
       staged: staging,
       published: [{ path: target }],
       snapshots: [],

@@ -30,7 +30,7 @@ export function storageViews({ configured, kernel, running }: StorageViewsParts)
       volumes: () => lookAtVolumes(shown(), kernel.mounts),
       snapshots: () => lookAtSnapshots(shown()),
       trash: () => lookAtTrash(shown()),
-      inspect: async (of) => [await inspectObject(shown(), of, kernel.loops)],
+      inspect: async (of) => [await inspectObject(shown(), of)],
       pools: async () => {
         const now = running();
         const views = now === undefined ? [] : await lookAtPools(now.pools.all().map(showPool(kernel)));
@@ -55,7 +55,7 @@ export function storageViews({ configured, kernel, running }: StorageViewsParts)
         const owner = pools.all().find(({ pool }) => pool.id === found.pool.id);
         if (owner === undefined) throw new BerthError('UNAVAILABLE', `the pool of ${id} is gone`);
         await pools.undelete(found.object, owner);
-        return [await inspectObject(shown(), id, kernel.loops)];
+        return [await inspectObject(shown(), id)];
       },
     },
   };
@@ -81,6 +81,7 @@ function showPool({ filesystems }: StorageKernel): (open: OpenPool) => ShownPool
     },
     placesOf: (volume, mounted) => Promise.resolve(mountedPlaces(volume, parts.nodeState.of(volume.id), mounted)),
     usageOf: async (volume, path) => await (parts.engine.usage?.(volume) ?? filesystems.usage(path)),
+    healthOf: () => Promise.resolve([]),
     look: (volume) => parts.engine.look(volume),
   });
 }

@@ -3,7 +3,7 @@
  * bytes, exact because they are multiples of 4096.
  */
 import { poolOf } from './objectid.ts';
-import type { Places, PoolFigures, ShownPool } from './shownpool.ts';
+import type { Places, PoolFigures, ShownPlace, ShownPool } from './shownpool.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import type { EngineKind, VolumeRecord, VolumeType } from './volume.ts';
 
@@ -55,7 +55,7 @@ export function poolView(
 export interface PlaceView {
   readonly path: string;
   readonly readonly: boolean;
-  /** The UID of the pod whose folder that is; empty for the staging folder and others. */
+  /** `namespace/name`, or the UID of the pod whose folder that is where nobody told its name; empty for other folders. */
   readonly pod: string;
 }
 
@@ -104,7 +104,7 @@ export function volumeView(record: VolumeRecord, pool: string, seen: SeenVolume)
     provisioning,
     state,
     staged: seen.places.staged,
-    published: seen.places.published.map(({ path, readonly }) => ({ path, readonly, pod: podOf(path) })),
+    published: seen.places.published.map(placeView),
     source: source === undefined ? '' : `${source.kind} ${source.id}`,
     createdAt,
   };
@@ -204,7 +204,8 @@ function numberOf(bytes: bigint | undefined): number | null {
   return bytes === undefined ? null : Number(bytes);
 }
 
-/** The kubelet's targets lie below `pods/<UID>/`. */
-function podOf(path: string): string {
-  return /\/pods\/([0-9a-f-]{36})\//.exec(path)?.[1] ?? '';
+function placeView({ path, readonly, pod }: ShownPlace): PlaceView {
+  // The kubelet's targets lie below `pods/<UID>/`.
+  const uid = /\/pods\/([0-9a-f-]{36})\//.exec(path)?.[1] ?? '';
+  return { path, readonly, pod: pod === undefined ? uid : `${pod.namespace}/${pod.name}` };
 }

@@ -45,6 +45,12 @@ export function describe(found: Inspected, { wide, now }: { readonly wide: boole
       ? []
       : [['File', file.path, `${sizeText(file.size)} long, ${sizeText(file.allocated)} on disk`] as const]),
     ...(wide ? [['Family', found.family] as const] : []),
+    ...(found.kind === 'volume'
+      ? linesOf(
+          'Health',
+          found.health.map(({ reason, message }) => `${reason}: ${message}`),
+        )
+      : []),
     ...(found.problems.length === 0 ? [] : [['Problems', ...found.problems] as const]),
   ];
   const width = Math.max(...lines.map(([label]) => label.length)) + 2;
@@ -73,7 +79,7 @@ function describeVolume(volume: InspectedVolume): readonly Line[] {
       : [
           [
             'Device',
-            `${device.path} (${device.number}), ${device.directIo ? 'direct I/O' : 'through the page cache'}`,
+            `/dev/${device.name} (${device.number}), ${device.directIo ? 'direct I/O' : 'through the page cache'}`,
           ] as const,
         ]),
     ...(filesystem === null

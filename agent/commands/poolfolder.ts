@@ -30,5 +30,5 @@ export async function lookAtPoolFolder(kind: (typeof storedKinds)[number], path:
 
 /** Throws NOT_FOUND when nothing in it is called that. */
 export async function inspectInPoolFolder(asked: string, path: string): Promise<InspectedVolume | InspectedSnapshot> {
-  return await inspectObject(await open(path), asked, kernel.loops);
+  return await inspectObject(await open(path), asked);
 }

@@ -3,7 +3,7 @@ import { BerthError } from '../../kit/errors.ts';
 import type { Handlers } from '../../protos/handlers.ts';
 import { ephemeralId, publishEphemeral, unpublishEphemeral } from '../ephemeral.ts';
 import type { EphemeralPolicy } from '../ephemeral.ts';
-import type { NodeVolumes } from '../nodevolumes.ts';
+import type { NodeVolumes, PublishRequest } from '../nodevolumes.ts';
 import { poolOf } from '../objectid.ts';
 import type { Pools } from '../pools.ts';
 import type { WantedUse } from '../volume.ts';
@@ -93,7 +93,8 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
         throw new BerthError('FAILED_PRECONDITION', 'staging_target_path is missing; stage the volume first');
       }
       checkPath('staging_target_path', staging_target_path, kubeletRoot);
-      const published = { staging: staging_target_path, target: target_path, readonly, use };
+      const pod = podOf(volume_context);
+      const published = { staging: staging_target_path, target: target_path, readonly, use, pod };
       await nodeVolumesOf(volume_id).publish(volume_id, published);
       return {};
     },
@@ -140,4 +141,11 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
       return { capacity_bytes: bytes.toString() };
     },
   };
+}
+
+/** The pod a volume is published for; undefined where the CSIDriver does not have the kubelet say it (podInfoOnMount). */
+function podOf(context: Readonly<Record<string, string>>): PublishRequest['pod'] {
+  const namespace = context['csi.storage.k8s.io/pod.namespace'] ?? '';
+  const name = context['csi.storage.k8s.io/pod.name'] ?? '';
+  return namespace === '' || name === '' ? undefined : { namespace, name };
 }
