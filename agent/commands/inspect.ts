@@ -1,6 +1,7 @@
 /** `berth inspect VOLUME`: everything about one volume or snapshot. */
 import { stringify } from 'yaml';
 import type { InspectedSnapshot, InspectedVolume } from '../../csi/objectinspection.ts';
+import type { PlaceView } from '../../csi/views.ts';
 import { askAgent } from './ask.ts';
 import { ageText, orNone, sizeText } from './cells.ts';
 import type { Output } from './choices.ts';
@@ -30,7 +31,7 @@ type Line = readonly [label: string, ...values: readonly string[]];
 /** The text for people. `wide` adds what only matters when something is wrong. */
 export function describe(found: Inspected, { wide, now }: { readonly wide: boolean; readonly now: number }): string {
   const ago = (time: string): string => `${time} (${ageText(now - Date.parse(time))} ago)`;
-  const { file, pool, engine, poolPath, uuid } = found;
+  const { pool, engine, poolPath, uuid } = found;
   const lines: Line[] = [
     ['Claim', orNone(found.claim)],
     ['Name', found.name],
@@ -41,9 +42,7 @@ export function describe(found: Inspected, { wide, now }: { readonly wide: boole
     ...(found.deletedAt === '' ? [] : [['Deleted', ago(found.deletedAt)] as const]),
     ...(found.expiresAt === '' ? [] : [['Kept until', found.expiresAt] as const]),
     ...(found.kind === 'volume' ? describeVolume(found) : describeSnapshot(found)),
-    ...(file === null
-      ? []
-      : [['File', file.path, `${sizeText(file.size)} long, ${sizeText(file.allocated)} on disk`] as const]),
+    ...describeFile(found),
     ...(wide ? [['Family', found.family] as const] : []),
     ...(found.kind === 'volume'
       ? linesOf(
@@ -53,7 +52,7 @@ export function describe(found: Inspected, { wide, now }: { readonly wide: boole
       : []),
     ...(found.problems.length === 0 ? [] : [['Problems', ...found.problems] as const]),
   ];
-  const width = Math.max(...lines.map(([label]) => label.length)) + 2;
+  const width = Math.max(...lines.map(([label]) => label.length)) + 3;
   const texts = lines.flatMap(([label, ...values]) =>
     values.map((value, index) => `  ${(index === 0 ? `${label}:` : '').padEnd(width)}${harmless(value)}`),
   );
@@ -73,7 +72,7 @@ function describeVolume(volume: InspectedVolume): readonly Line[] {
     ...linesOf('Limits', pairs(limits)),
     ...linesOf('Snapshots', volume.snapshots),
     ['Staged', orNone(staged)],
-    ['Published', ...nonEmpty(published.map(({ path, readonly }) => `${path}${readonly ? ' (read-only)' : ''}`))],
+    ['Published', ...nonEmpty(published.map(describePlace))],
     ...(device === null
       ? []
       : [
@@ -100,6 +99,17 @@ function describeSnapshot(snapshot: InspectedSnapshot): readonly Line[] {
     ['Source', `volume ${snapshot.source}`],
     ...linesOf('Group', snapshot.group === '' ? [] : [snapshot.group]),
   ];
+}
+
+function describeFile({ file, engine, type, deletedAt }: Inspected): readonly Line[] {
+  if (file !== null) return [['File', file.path, `${sizeText(file.size)} long, ${sizeText(file.allocated)} on disk`]];
+  // Without an agent the engine is unknown; these types only images have.
+  const isImage = engine === 'image' || (engine === '' && ['xfs', 'ext4', 'block'].includes(type));
+  return isImage && deletedAt === '' ? [['File', 'missing']] : [];
+}
+
+function describePlace({ path, readonly, pod }: PlaceView): string {
+  return `${path}${readonly ? ' (read-only)' : ''}${pod === '' ? '' : `, pod ${pod}`}`;
 }
 
 function linesOf(label: string, values: readonly string[]): readonly Line[] {
