@@ -6,7 +6,14 @@ const rooms = '{agent,cluster,cni,csi,deviceplugin,kit,kubelet,linux,protos,scri
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: [`${rooms}/**/*.test.ts`, 'test/{bench,faults/invariants}/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: [`${rooms}/**/*.test.ts`, 'test/{bench,faults/invariants}/**/*.test.ts'],
+          // Some start a process, which on a loaded machine takes longer than the 5 s of the default.
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: 'kernel',

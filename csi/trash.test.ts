@@ -37,8 +37,8 @@ beforeEach(async () => {
   folders = poolFolders(folder);
   for (const path of Object.values(folders)) await mkdir(path as string);
   kernel = new FakeStorageKernel(1n << 30n);
-  const { mounts, loops, filesystems, cgroups } = kernel;
-  engine = await imageEngine({ mounts, loops, filesystems, cgroups, folders, atPoint: () => undefined });
+  const { mounts, loops, filesystems } = kernel;
+  engine = await imageEngine({ mounts, loops, filesystems, folders, atPoint: () => undefined });
   [now, logged, admitted] = [start, [], []];
 });
 afterEach(async () => {
