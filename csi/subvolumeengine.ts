@@ -16,7 +16,7 @@ import type { AtPoint } from './faultpoints.ts';
 import { missingIsUndefined } from './missing.ts';
 import { poolOf } from './objectid.ts';
 import type { Pool } from './pool.ts';
-import { MiB } from './quantity.ts';
+import { GiB, MiB } from './quantity.ts';
 import { SubvolumeLimits } from './subvolumelimits.ts';
 import { SubvolumeRemoval } from './subvolumeremoval.ts';
 
@@ -41,6 +41,15 @@ const offers: EngineOffers = {
 
 const rootMode = 0o755;
 
+/**
+ * Kept for what the kernel needs beside the volumes: it divides the space between files and its trees in pieces of a tenth of the
+ * filesystem (1 GiB at most), of which the last of each kind may be nearly empty when no more can be had.
+ */
+function reserveOf(total: bigint): bigint {
+  const fifth = total / 5n;
+  return fifth < 3n * GiB ? fifth : 3n * GiB;
+}
+
 function isSnapshot({ id }: Stored): boolean {
   return poolOf('snapshot', id) !== undefined;
 }
@@ -49,7 +58,7 @@ function isSnapshot({ id }: Stored): boolean {
 export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engine> {
   const { mounts, filesystems, subvolumes, quotas, atPoint } = parts;
   const { name, path: poolPath, folders } = parts.pool;
-  if ((await filesystems.abilitiesOf(folders.images)).type !== 'btrfs') {
+  if (!(await subvolumes.isBtrfs(folders.images))) {
     const advice = 'mount one there (mkfs.btrfs DEVICE), or use `engine: image`';
     throw new BerthError('FAILED_PRECONDITION', `pool "${name}" at ${poolPath} does not lie on btrfs; ${advice}`);
   }
@@ -169,7 +178,11 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
       const { bytes } = await filesystems.usage(folders.images);
       const isVolume = (link: { parent: bigint; folder: bigint }): boolean =>
         link.parent === holder && link.folder === imagesInode;
-      const available = bytes.available - (await limits.outstanding(isVolume));
+      const { data, metadata } = await subvolumes.copies(images);
+      // A volume of small files is nearly all metadata, of which its quota counts one copy.
+      const extra = metadata > data ? ([BigInt(data), BigInt(metadata)] as const) : ([1n, 1n] as const);
+      const promisable = ((bytes.available - reserveOf(bytes.total)) * extra[0]) / extra[1];
+      const available = promisable - (await limits.outstanding(isVolume));
       return { total: bytes.total, available: available < 0n ? 0n : available };
     },
     extents: () => Promise.reject(new BerthError('UNSUPPORTED', 'the engine "subvolume" does not list extents')),

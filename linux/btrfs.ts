@@ -1,10 +1,12 @@
 /** Subvolumes of btrfs: folders that are filesystem trees of their own, with snapshots that share bytes. By ioctl, without btrfs-progs. */
-import { stat } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BerthError } from '../kit/errors.ts';
 import { askBtrfs, withFolder, words } from './btrfsioctl.ts';
 import { btrfsTrees, lastOffset, searchTree } from './btrfssearch.ts';
 import type { BtrfsItem } from './btrfssearch.ts';
+import { readCopies } from './btrfsspace.ts';
+import type { BtrfsCopies } from './btrfsspace.ts';
 
 /** A subvolume as an entry of a folder of another one. */
 export interface SubvolumeLink {
@@ -18,6 +20,10 @@ export interface SubvolumeLink {
 
 /** Failures are SystemCallErrors with their errno, unless said otherwise. */
 export interface Subvolumes {
+  /** Whether the folder lies on btrfs. */
+  isBtrfs(folder: string): Promise<boolean>;
+  /** How many copies of what is written the folder's filesystem keeps. */
+  copies(folder: string): Promise<BtrfsCopies>;
   /** Makes an empty subvolume at the path, whose parent exists. Durable after the next `commit`. */
   create(path: string): Promise<void>;
   /**
@@ -46,6 +52,7 @@ export interface Subvolumes {
   clean(folder: string): Promise<void>;
 }
 
+const BTRFS_SUPER_MAGIC = 0x9123683en;
 /** The inode of every subvolume's root. */
 const rootInode = 256n;
 /** The tree at the top of the filesystem. */
@@ -94,6 +101,8 @@ async function assertSubvolume(path: string): Promise<void> {
 /** The subvolumes of this kernel. Needs CAP_SYS_ADMIN and Linux 5.7. */
 export function kernelSubvolumes(): Subvolumes {
   return {
+    isBtrfs: async (folder) => (await statfs(folder, { bigint: true })).type === BTRFS_SUPER_MAGIC,
+    copies: readCopies,
     create: async (path) => {
       await askBtrfs(dirname(path), 'SUBVOL_CREATE_V2', volumeArgument(0n, basename(path)));
     },
