@@ -16,6 +16,7 @@ export interface Served {
 export interface WantedVolume {
   readonly name: string;
   readonly capability: VolumeCapability;
+  /** 0: whatever it has, or the default. */
   readonly bytes: number;
   readonly source?: VolumeContentSource;
 }
@@ -23,7 +24,7 @@ export interface WantedVolume {
 export async function createVolume(host: TestNode, { name, capability, bytes, source }: WantedVolume): Promise<string> {
   const { volume } = await host.controller.CreateVolume({
     name,
-    capacity_range: { required_bytes: String(bytes), limit_bytes: String(bytes) },
+    ...(bytes === 0 ? {} : { capacity_range: { required_bytes: String(bytes), limit_bytes: String(bytes) } }),
     volume_capabilities: [capability],
     // A pool that a reboot empties is used only by those who name it.
     parameters: { pool: 'default' },
