@@ -282,6 +282,27 @@ describe('safety', () => {
     expect(await images()).toHaveLength(1);
   });
 
+  test('of two volumes published at one target at once one is turned away', async () => {
+    const requests = await Promise.all(
+      ['a', 'b'].map(async (name) => {
+        const common = {
+          volume_id: await create(name),
+          staging_target_path: await host.stagingPath(name),
+          volume_capability: ext4,
+        };
+        await host.node.NodeStageVolume(common);
+        return { ...common, target_path: await host.targetPath('pod') };
+      }),
+    );
+    // As a reboot leaves it.
+    await mkdir(requests[0]!.target_path);
+    const outcomes = await Promise.allSettled(requests.map((request) => host.node.NodePublishVolume(request)));
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const loser = outcomes.find((outcome) => outcome.status === 'rejected');
+    expect(loser?.reason).toMatchObject({ code: 'BUSY' });
+    expect(kernel.dump().mounts.filter((path) => path === requests[0]!.target_path)).toHaveLength(1);
+  });
+
   test('a volume of another pool is not said to be deleted', async () => {
     const volume_id = 'v1-00000000-00000000000000000000000000';
     await expect(host.controller.DeleteVolume({ volume_id })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });

@@ -1,5 +1,6 @@
 /** The CSI Node service: decode, validate, hand over. The kubelet calls it. */
 import { BerthError } from '../../kit/errors.ts';
+import { KeyedLock } from '../../kit/keyedlock.ts';
 import type { Handlers } from '../../protos/handlers.ts';
 import { ephemeralId, publishEphemeral, unpublishEphemeral } from '../ephemeral.ts';
 import type { EphemeralPolicy } from '../ephemeral.ts';
@@ -36,6 +37,10 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
     return open.nodeVolumes;
   };
 
+  // Of the node, whatever pools and volumes there are: of two volumes mounted at one path the later would hide the other.
+  const paths = new KeyedLock();
+  const alone = (path: string, work: () => Promise<unknown>): Promise<unknown> => paths.tryRun(path, path, work);
+
   return {
     NodeGetInfo: () => ({
       node_id: nodeName,
@@ -59,7 +64,7 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
       checkMaps({ publish_context, volume_context, secrets });
       const use = requireUse(volume_capability);
       checkPath('staging_target_path', staging_target_path, kubeletRoot);
-      await nodeVolumesOf(volume_id).stage(volume_id, staging_target_path, use);
+      await alone(staging_target_path, () => nodeVolumesOf(volume_id).stage(volume_id, staging_target_path, use));
       return {};
     },
 
@@ -67,7 +72,7 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
       requireFields({ volume_id, staging_target_path });
       checkText('volume_id', volume_id);
       checkPath('staging_target_path', staging_target_path, kubeletRoot);
-      await nodeVolumesOf(volume_id).unstage(volume_id, staging_target_path);
+      await alone(staging_target_path, () => nodeVolumesOf(volume_id).unstage(volume_id, staging_target_path));
       return {};
     },
 
@@ -86,7 +91,8 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
       checkPath('target_path', target_path, kubeletRoot);
       if (isInline(volume_context)) {
         const inline = decodeInline(volume_context, use);
-        await publishEphemeral(pools, ephemeral, { handle: volume_id, target: target_path, readonly, use, ...inline });
+        const wanted = { handle: volume_id, target: target_path, readonly, use, ...inline };
+        await alone(target_path, () => publishEphemeral(pools, ephemeral, wanted));
         return {};
       }
       if (staging_target_path === '') {
@@ -95,7 +101,7 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
       checkPath('staging_target_path', staging_target_path, kubeletRoot);
       const pod = podOf(volume_context);
       const published = { staging: staging_target_path, target: target_path, readonly, use, pod };
-      await nodeVolumesOf(volume_id).publish(volume_id, published);
+      await alone(target_path, () => nodeVolumesOf(volume_id).publish(volume_id, published));
       return {};
     },
 
@@ -104,8 +110,10 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
       checkText('volume_id', volume_id);
       checkPath('target_path', target_path, kubeletRoot);
       const ours = poolOf('volume', volume_id) !== undefined;
-      if (!ours && (await unpublishEphemeral(pools, volume_id, target_path))) return {};
-      await nodeVolumesOf(volume_id).unpublish(volume_id, target_path);
+      await alone(target_path, async () => {
+        if (!ours && (await unpublishEphemeral(pools, volume_id, target_path))) return;
+        await nodeVolumesOf(volume_id).unpublish(volume_id, target_path);
+      });
       return {};
     },
 
