@@ -22,7 +22,11 @@ function membersOf(family: string, { volumes, snapshots }: PoolParts): readonly 
 
 /** Measures a family that has changed. A failure costs exactness only: an old figure keeps too much free. */
 export async function measure(family: string, parts: PoolParts): Promise<void> {
-  const promised = membersOf(family, parts).filter((member) => promiseOf(member, parts.overcommit) > 0n);
+  const copied = parts.engine.offers.copies === 'full';
+  const promised = membersOf(family, parts).filter(
+    // A snapshot with bytes of its own never takes more than it has: nothing has to stay free for it.
+    (member) => promiseOf(member, parts.overcommit) > 0n && !(copied && 'sourceId' in member),
+  );
   // A thick volume alone has taken all it was promised.
   const [only] = promised;
   if (promised.length === 1 && only !== undefined && !('sourceId' in only) && only.provisioning === 'thick') {
