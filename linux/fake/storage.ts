@@ -105,6 +105,20 @@ export class FakeStorageKernel {
     this.#frozen.clear();
   }
 
+  /** Remembers this instant; the function brings it back, files with all names they had then. */
+  save(): () => void {
+    const [attached, mounts, frozen] = [structuredClone(this.#attached), [...this.#mounts], [...this.#frozen]];
+    const restoreFiles = this.#files.save();
+    return () => {
+      this.#attached.clear();
+      for (const [key, device] of attached) this.#attached.set(key, device);
+      this.#mounts = mounts;
+      this.#frozen.clear();
+      for (const key of frozen) this.#frozen.add(key);
+      restoreFiles();
+    };
+  }
+
   /** Attached device paths and mount points, for assertions on state. */
   dump(): { readonly loops: readonly string[]; readonly mounts: readonly string[] } {
     return {

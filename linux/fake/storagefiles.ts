@@ -68,6 +68,21 @@ export class FakeFiles {
     return this.#files.get(key);
   }
 
+  /** Remembers this instant; the function brings it back. Files of then must still have a name. */
+  save(): () => void {
+    const files = [...this.#files].map(([key, file]) => [key, { ...file }] as const);
+    const sizes = files.map(([, { descriptor }]) => fstatSync(descriptor).size);
+    return () => {
+      const then = new Map(files);
+      for (const [key, { descriptor }] of this.#files) if (!then.has(key)) closeSync(descriptor);
+      this.#files.clear();
+      for (const [at, [key, file]] of files.entries()) {
+        this.#files.set(key, file);
+        ftruncateSync(file.descriptor, sizes[at]);
+      }
+    };
+  }
+
   /** Bytes of the disk that no file has. Space of files without a name is free again. */
   freeBytes(): bigint {
     const ranges: Range[] = [];
