@@ -114,9 +114,11 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
     },
     async snapshot(volume, snapshot) {
       await subvolumes.snapshot({ source: pathOf(volume), target: pathOf(snapshot), readonly: true });
+      atPoint('snapshot.cloned');
     },
     async grow(volume) {
       await limits.set(await subvolumes.idOf(pathOf(volume)), volume.bytes);
+      atPoint('grow.extended');
       await subvolumes.commit(folders.images);
     },
     // A snapshot is of one moment and has what was written until then: nobody needs to stop.

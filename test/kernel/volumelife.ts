@@ -24,7 +24,7 @@ export interface WantedVolume {
 export async function createVolume(host: TestNode, { name, capability, bytes, source }: WantedVolume): Promise<string> {
   const { volume } = await host.controller.CreateVolume({
     name,
-    ...(bytes === 0 ? {} : { capacity_range: { required_bytes: String(bytes), limit_bytes: String(bytes) } }),
+    ...(bytes === 0 ? {} : { capacity_range: { required_bytes: String(bytes) } }),
     volume_capabilities: [capability],
     // A pool that a reboot empties is used only by those who name it.
     parameters: { pool: 'default' },
