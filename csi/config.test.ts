@@ -58,6 +58,7 @@ test.each([
   [{ pools: [{ name: 'a', path: '/' }] }, /absolute path/],
   [{ pools: [{ name: 'a', path: '/a/../b' }] }, /absolute path/],
   [{ pools: [{ name: 'a', path: '/a', capacity: 'much' }] }, /expected a size/],
+  [{ pools: [{ name: 'a', path: '/a', engine: 'tmpfs' }] }, /expected a capacity for a tmpfs pool/],
   [{ pools: [{ name: 'a', path: '/a', capacity: 0 }] }, /expected a size/],
   [{ pools: [{ name: 'a', path: '/a', trashRetention: 'long' }] }, /expected a duration/],
   [{ pools: [{ name: 'a', path: '/a', trashRetention: 24 }] }, /expected a duration/],

@@ -55,7 +55,7 @@ const pool = z.strictObject({
   capacity: quantity
     .optional()
     .describe(
-      'The most that volumes of this pool may take together. Without it: what the filesystem has, less a reserve of 1 % (16 MiB to 1 GiB).',
+      'The most that volumes of this pool may take together. Without it: what the filesystem has, less a reserve of 1 % (16 MiB to 1 GiB). Required for `tmpfs`.',
     ),
   overcommit: z
     .number()
@@ -114,6 +114,9 @@ export const storageSchema = z.strictObject({
     })
     .refine((pools) => new Set(pools.map(({ path }) => path)).size === pools.length, {
       error: 'expected pools with different paths',
+    })
+    .refine((pools) => pools.every(({ engine, capacity }) => engine !== 'tmpfs' || capacity !== undefined), {
+      error: 'expected a capacity for a tmpfs pool: it is how much of the memory its volumes may take together',
     })
     .refine((pools) => pools.every(({ engine, trashRetention }) => engine !== 'tmpfs' || trashRetention === 0), {
       error: 'expected no trashRetention for a tmpfs pool: memory of deleted volumes is given back at once',
