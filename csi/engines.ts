@@ -19,7 +19,11 @@ export interface EngineParts extends StorageKernel {
 export async function engineFor(kind: EngineKind, parts: EngineParts): Promise<Engine> {
   switch (kind) {
     case 'image':
-      return await imageEngine({ ...parts, folders: parts.pool.folders });
+      return await imageEngine({
+        ...parts,
+        folders: parts.pool.folders,
+        commit: (folder) => kernelSubvolumes().commit(folder),
+      });
     case 'subvolume':
       return await subvolumeEngine({ ...parts, subvolumes: kernelSubvolumes(), quotas: kernelBtrfsQuotas() });
     case 'tmpfs':

@@ -2,6 +2,7 @@
 import { BerthError } from '../kit/errors.ts';
 import type { Engine, Stored } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
+import { untilFreed } from './image/freedspace.ts';
 import { Images, missingIsUndefined } from './image/images.ts';
 import { inspectImage } from './image/inspection.ts';
 import { mountFilesystem } from './image/mounting.ts';
@@ -15,6 +16,8 @@ import type { VolumeRecord } from './volume.ts';
 
 export interface ImageEngineParts extends Pick<StorageKernel, 'mounts' | 'loops' | 'filesystems'> {
   readonly folders: PoolFolders;
+  /** Has btrfs finish its transaction. */
+  readonly commit?: (folder: string) => Promise<void>;
   readonly atPoint: AtPoint;
 }
 
@@ -23,7 +26,8 @@ function isVolume(object: Stored): object is VolumeRecord {
 }
 
 /** The engine on the folders of an opened pool; what it offers depends on the filesystem they lie on. */
-export async function imageEngine({ folders, mounts, loops, filesystems, atPoint }: ImageEngineParts): Promise<Engine> {
+export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
+  const { folders, mounts, loops, filesystems, commit, atPoint } = parts;
   const images = new Images(folders);
   const abilities = await filesystems.abilitiesOf(folders.images);
   const offers = offersOf(abilities);
@@ -104,7 +108,12 @@ export async function imageEngine({ folders, mounts, loops, filesystems, atPoint
       await missingIsUndefined(loops.detach(images.of(object)));
       await images.moveToTrash(object);
     },
-    emptyTrash: (expired) => images.emptyTrash(expired),
+    async emptyTrash(expired) {
+      const settling = commit !== undefined && abilities.type === 'btrfs';
+      const before = settling ? (await filesystems.usage(folders.trash)).bytes.available : 0n;
+      const removed = await images.emptyTrash(expired);
+      if (removed && settling) await untilFreed(folders.trash, before, { commit, filesystems });
+    },
     restoreFromTrash: (object) => images.restoreFromTrash(object),
     look: async (volume) => placementOf(await find(volume), volume),
     async stage(volume, folder, flags) {

@@ -75,6 +75,7 @@ export async function startPool(
       release: (id) => ledger.release(id),
     },
     retentionMs: config.trashRetention,
+    space,
     measure: (object) => freedBy(object, { engine, ...records }),
     now: Date.now,
     log,

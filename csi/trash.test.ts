@@ -62,6 +62,7 @@ async function open(
       release: (id) => Promise.resolve(void (admitted = admitted.filter((each) => each !== id))),
     },
     retentionMs: 24 * hour,
+    space: async () => (await kernel.filesystems.usage(folder)).bytes,
     measure: ({ bytes }) => Promise.resolve(bytes),
     now: () => now,
     log: createLogger('info', { write }),
@@ -206,6 +207,18 @@ describe('it is freed', () => {
     expect(kernel.totalBytes - (await kernel.filesystems.usage(folder)).bytes.available).toBe(32n * MiB);
   });
 
+  test('and waited for until the disk counts it as free', async () => {
+    let looks = 0;
+    const space = async (): Promise<{ total: bigint; available: bigint }> => {
+      const { total, available } = (await kernel.filesystems.usage(folder)).bytes;
+      return { total, available: ++looks < 4 ? available - 32n * MiB : available };
+    };
+    const trash = await open({ space });
+    await putAll(trash, 'a', 'b');
+    expect([await trash.reclaim(1n), looks]).toEqual([true, 2]);
+    expect([await trash.reclaim(32n * MiB), looks]).toEqual([true, 4]);
+  });
+
   test('one by one where nobody can tell what that gives', async () => {
     const trash = await open({ measure: () => Promise.resolve(undefined) });
     await putAll(trash, 'a', 'b');
@@ -325,6 +338,14 @@ describe('when it cannot be done', () => {
     expect(await engine.sizeOf(volume)).toBe(volume.bytes);
     await trash.put(volume);
     expect(namesIn(trash)).toEqual(['a']);
+  });
+
+  test('a volume is deleted for good when the disk has no room for the record of it', async () => {
+    const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+    const trash = await open({ records: { ...trashRecords(folders.trash), write: () => Promise.reject(full) } });
+    await trash.put(await makeVolume('a'));
+    await trash.purgeExpired();
+    expect([trash.list(), await readdir(folders.trash), events()]).toEqual([[], [], ['trash.not_kept']]);
   });
 
   test('a volume without bytes is not kept: it could never come back', async () => {

@@ -2,11 +2,13 @@
  * The trash of a pool: deleted volumes and snapshots whose bytes stay for a while, to be brought back, until their time is over
  * or the space is needed. Its index is in memory; each entry has a record beside its bytes, so that a crash loses neither.
  */
-import { BerthError, messageOf } from '../kit/errors.ts';
+import { pause } from '../kit/backoff.ts';
+import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
 import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Engine, Stored } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
+import type { ReadSpace } from './ledger.ts';
 import type { SnapshotState } from './snapshot.ts';
 import type { RecordStore } from './store.ts';
 import type { TrashContent, Trashed, TrashRecords } from './trashrecords.ts';
@@ -28,6 +30,8 @@ export interface TrashParts {
   readonly retentionMs: number;
   /** Bytes the pool will have more when the object's are removed; undefined when nobody can tell. */
   readonly measure: (object: Stored) => Promise<bigint | undefined>;
+  /** What the ledger counts with. */
+  readonly space: ReadSpace;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: Logger;
@@ -36,6 +40,8 @@ export interface TrashParts {
 
 /** What one round removes at most: the rest waits for the next, so that unlinking never keeps the disk busy for long. */
 const mostPerRound = 16;
+/** Milliseconds between looks whether space is free; together no longer than whoever asks for a volume will wait. */
+const freeingWaits = [1, 5, 20, 50, 100, 200] as const;
 
 export class Trash {
   readonly #parts: TrashParts;
@@ -107,7 +113,7 @@ export class Trash {
    * this has returned: until then a crash only means that this is done again.
    */
   async put(object: Stored): Promise<void> {
-    const { engine, records, measure, retentionMs, now, atPoint } = this.#parts;
+    const { engine, measure, retentionMs, now, atPoint } = this.#parts;
     const { id } = object;
     if (retentionMs === 0 || ('ephemeral' in object && object.ephemeral !== undefined)) {
       await engine.moveToTrash(object);
@@ -116,14 +122,28 @@ export class Trash {
     await this.#locks.run(id, async () => {
       // One without bytes could never be brought back. One with a record was on its way here before a crash.
       if (!this.#entries.has(id) && (await engine.sizeOf(object)) !== undefined) {
-        const entry = { object, deletedAt: now(), frees: await measure(object) };
-        await records.write(entry);
-        this.#entries.set(id, entry);
+        await this.#record({ object, deletedAt: now(), frees: await measure(object) });
       }
       atPoint('trash.recorded');
       await engine.moveToTrash(object);
       atPoint('trash.moved');
     });
+  }
+
+  async #record(entry: Trashed): Promise<void> {
+    const { records, log } = this.#parts;
+    try {
+      await records.write(entry);
+      this.#entries.set(entry.object.id, entry);
+    } catch (error) {
+      if (!['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '')) throw error;
+      // Whoever deletes on a full disk wants its space, and there is none for a record.
+      const { id, name } = entry.object;
+      log.warn(
+        { event: 'trash.not_kept', id, name },
+        'the disk is too full to keep what was deleted; it is removed for good',
+      );
+    }
   }
 
   /** Removes what is over, and bytes that nobody keeps; a bounded number at once. Never throws: the next round tries again. */
@@ -140,6 +160,7 @@ export class Trash {
    * a call, for the caller to see what it gave. Asks nothing of the ledger, which waits for it.
    */
   async reclaim(bytes: bigint): Promise<boolean> {
+    const { available } = await this.#parts.space();
     let [freed, removed] = [0n, false];
     for (const entry of this.list()) {
       if (freed >= bytes) break;
@@ -148,7 +169,17 @@ export class Trash {
       freed += entry.frees ?? bytes;
     }
     await this.#sweep();
+    if (removed) await this.#untilFree(available + (freed < bytes ? freed : bytes));
     return removed;
+  }
+
+  /** XFS frees what was removed a moment later. Whoever looks too early would take more from the trash than is needed. */
+  async #untilFree(wanted: bigint): Promise<void> {
+    const never = new AbortController().signal;
+    for (const wait of freeingWaits) {
+      if ((await this.#parts.space()).available >= wanted) return;
+      await pause(wait, never);
+    }
   }
 
   /** Whether its bytes are those of something that lives: then its removal frees nothing. */

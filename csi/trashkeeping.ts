@@ -18,7 +18,10 @@ export async function keepTrash(pools: () => readonly TrashOfPool[], signal: Abo
 /** One round. Never throws: the next tries again. */
 export async function keepOnce({ trash, ledger }: TrashOfPool): Promise<void> {
   await trash.purgeExpired();
-  // A disk that does not answer lacks nothing that could be given to it.
-  const lacking = await ledger.lacking().catch(() => 0n);
-  if (lacking > 0n) await trash.reclaim(lacking);
+  try {
+    const lacking = await ledger.lacking();
+    if (lacking > 0n) await trash.reclaim(lacking);
+  } catch {
+    // A disk that does not answer lacks nothing that could be given to it.
+  }
 }

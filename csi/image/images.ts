@@ -72,11 +72,22 @@ export class Images {
     await syncFolder(this.#folders.trash);
   }
 
-  async emptyTrash(expired: (id: string) => boolean): Promise<void> {
+  /** Whether anything was removed. What cannot be is no reason to keep the rest; it is thrown in the end. */
+  async emptyTrash(expired: (id: string) => boolean): Promise<boolean> {
+    let removed = false;
+    const failures: unknown[] = [];
     for (const file of await readdir(this.#folders.trash)) {
       const id = idIn(file);
-      if (id !== undefined && expired(id)) await rm(join(this.#folders.trash, file), { force: true });
+      if (id === undefined || !expired(id)) continue;
+      try {
+        await rm(join(this.#folders.trash, file), { force: true });
+        removed = true;
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
+    return removed;
   }
 
   /** Files in the folders of images that belong to none of the objects. Those in the trash the trash itself reports. */
