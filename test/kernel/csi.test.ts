@@ -237,7 +237,8 @@ async function startMortal(point: string): Promise<{ readonly died: Promise<unkn
 
 describe('killed at', () => {
   const [, ext4, bytes] = kinds[1];
-  test.each(faultPoints)('%s, started again and asked again', async (point) => {
+  const ofOneVolume = faultPoints.slice(0, faultPoints.indexOf('freeze.frozen'));
+  test.each(ofOneVolume)('%s, started again and asked again', async (point) => {
     const { died } = await startMortal(point);
     const life = async (): Promise<void> => {
       await takeBack(await serveVolume('v', ext4, bytes));
