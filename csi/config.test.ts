@@ -16,6 +16,7 @@ test('an empty section is a working one', () => {
     ],
     ephemeral: { enabled: false, maxSize: 1n << 30n },
     central: false,
+    health: 'condition',
     runDir: '/run/berth/storage',
     maxVolumes: 1024,
   });
@@ -67,6 +68,7 @@ test.each([
   [{ driverName: 'Berth' }, /domain-like/],
   [{ driverName: 'berth.1' }, /domain-like/],
   [{ maxVolumes: 0 }, />=1/],
+  [{ health: 'good' }, /condition/],
 ])('%j is refused', (section, message) => {
   const { error } = storageSchema.safeParse(section);
   expect(error?.issues.map((issue) => issue.message).join()).toMatch(message);

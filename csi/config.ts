@@ -95,6 +95,10 @@ const ephemeral = z
     'Inline ephemeral volumes (`volumes[].csi` of a pod). Generic ephemeral volumes (`volumes[].ephemeral`) need nothing of this and are scheduled by capacity.',
   );
 
+/** How much of volumes' health is told over CSI. */
+const healthModes = ['condition', 'full', 'none'] as const;
+export type HealthMode = (typeof healthModes)[number];
+
 export const storageSchema = z.strictObject({
   driverName: z
     .string()
@@ -134,6 +138,12 @@ export const storageSchema = z.strictObject({
     .default(false)
     .describe(
       'Whether the controller call to grow volumes is offered. csi-resizer has no mode for node-local drivers: on for a cluster of one node, off for more (volumes then grow on their node while a pod uses them).',
+    ),
+  health: z
+    .enum(healthModes)
+    .default('condition')
+    .describe(
+      'How the health of volumes is told: `condition` (a flag and a text beside the figures of a volume, CSI 1.12), `full` (also the calls of CSI 1.13, whose capabilities older clients may refuse) or `none`. The log and the metrics tell it in any case.',
     ),
   maxVolumes: z
     .int()

@@ -17,7 +17,7 @@ export function whileFrozen<T>(volumes: readonly VolumeRecord[], parts: PoolPart
 
 async function hold<T>(
   volumes: readonly VolumeRecord[],
-  { engine, nodeState, log, atPoint }: PoolParts,
+  { engine, nodeState, log, onFrozen, atPoint }: PoolParts,
   work: () => Promise<T>,
 ): Promise<T> {
   const thaw = async (): Promise<void> => {
@@ -44,6 +44,7 @@ async function hold<T>(
   }, limit);
   late.promise.catch(() => undefined);
   let working: Promise<T> | undefined;
+  const began = performance.now();
   try {
     for (const volume of volumes) {
       await nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: true });
@@ -55,6 +56,7 @@ async function hold<T>(
   } finally {
     clearTimeout(timer);
     await thaw();
+    onFrozen((performance.now() - began) / 1000);
     // Whoever cleans up must not meet it half-way.
     await working?.catch(() => undefined);
   }

@@ -1,4 +1,4 @@
-/** Metrics of the storage plugin: calls, the pool's space, and what start-up found. */
+/** Metrics of the storage plugin: calls, the space of pools, what start-up found, and how long volumes were held still. */
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { status } from '@grpc/grpc-js';
@@ -12,11 +12,18 @@ export interface PoolFigures {
   readonly snapshots: number;
   readonly reserved: bigint;
   readonly available: bigint;
+  /** Of the filesystem, or of what the engine counts instead. */
+  readonly total: bigint;
+  readonly used: bigint;
+  /** Sizes of all volumes. */
+  readonly sizes: bigint;
 }
 
 export interface StorageMetrics {
   readonly onCall: (call: FinishedCall) => void;
   readonly onFindings: (pool: string, findings: Findings) => void;
+  /** Told how long volumes were held still. */
+  readonly onFrozen: (seconds: number) => void;
 }
 
 /** Registers the metrics once per registry. `figures` never rejects. */
@@ -41,6 +48,12 @@ export function storageMetrics(registry: Registry, figures: () => Promise<readon
     labelNames: ['pool', 'kind'],
     registers,
   });
+  const frozen = new Histogram({
+    name: 'berth_csi_freeze_seconds',
+    help: 'How long volumes, and with them the pods that write, were held still for a snapshot or a copy.',
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 5, 10, 60],
+    registers,
+  });
   const gauge = (name: string, help: string, read: (now: PoolFigures) => number): void => {
     new Gauge({
       name,
@@ -59,7 +72,19 @@ export function storageMetrics(registry: Registry, figures: () => Promise<readon
     Number(reserved),
   );
   gauge('berth_csi_pool_available_bytes', 'The largest volume that fits.', ({ available }) => Number(available));
+  gauge('berth_csi_pool_size_bytes', "Size of the pool's filesystem.", ({ total }) => Number(total));
+  gauge('berth_csi_pool_allocated_bytes', "Bytes of the pool's filesystem that are used, by whomever.", ({ used }) =>
+    Number(used),
+  );
+  gauge(
+    'berth_csi_pool_overcommit_ratio',
+    "Sizes of all volumes together, over the size of the pool's filesystem; above 1 they cannot all be full.",
+    ({ sizes, total }) => (total === 0n ? 0 : Number(sizes) / Number(total)),
+  );
   return {
+    onFrozen(held) {
+      frozen.observe(held);
+    },
     onCall({ method, code, seconds: took }) {
       calls.inc({ method, code: status[code] });
       seconds.observe({ method }, took);

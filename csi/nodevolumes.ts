@@ -31,9 +31,10 @@ export interface PublishRequest {
   readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
 }
 
-/** Figures of a volume: bytes of a raw block volume, bytes and inodes of a filesystem. */
-export type VolumeUsage =
-  { readonly kind: 'block'; readonly total: bigint } | { readonly kind: 'filesystem'; readonly usage: FilesystemUsage };
+/** Figures of a volume: bytes of a raw block volume, bytes and inodes of a filesystem; and where it was seen for them. */
+export type VolumeUsage = { readonly placement: Placement } & (
+  { readonly kind: 'block'; readonly total: bigint } | { readonly kind: 'filesystem'; readonly usage: FilesystemUsage }
+);
 
 /** Throws FAILED_PRECONDITION when the volume cannot be used in the wanted way. */
 export function assertUsable(volume: VolumeRecord, use: WantedUse): void {
@@ -204,9 +205,9 @@ export class NodeVolumes {
     const { volumes, filesystems } = this.#own;
     const { engine } = this.#parts;
     const volume = volumes.get(id);
-    await this.#assertShown(volume, path);
-    if (volume.use.kind === 'block') return { kind: 'block', total: volume.bytes };
-    return { kind: 'filesystem', usage: await (engine.usage?.(volume) ?? filesystems.usage(path)) };
+    const placement = await this.#assertShown(volume, path);
+    if (volume.use.kind === 'block') return { placement, kind: 'block', total: volume.bytes };
+    return { placement, kind: 'filesystem', usage: await (engine.usage?.(volume) ?? filesystems.usage(path)) };
   }
 
   /**
@@ -222,13 +223,13 @@ export class NodeVolumes {
     });
   }
 
-  async #assertShown(volume: VolumeRecord, path: string): Promise<void> {
+  async #assertShown(volume: VolumeRecord, path: string): Promise<Placement> {
     const { engine, nodeState } = this.#parts;
     const placement = await engine.look(volume).catch((error: unknown) => {
       throw failureOf(error, `looking for volume ${volume.id}`);
     });
     const staged = this.#isStaged(placement, nodeState.of(volume.id), path, volume.use.kind);
-    if (staged || isAt(placement, path)) return;
+    if (staged || isAt(placement, path)) return placement;
     throw new BerthError('NOT_FOUND', `volume ${volume.id} is neither staged nor published at that path`);
   }
 

@@ -45,6 +45,7 @@ export interface OpenPoolOptions {
   readonly kubeletRoot: string;
   readonly runDir: string;
   readonly limits: VolumeLimits;
+  readonly onFrozen: PoolParts['onFrozen'];
   readonly log: Logger;
   readonly atPoint: AtPoint;
 }
@@ -54,7 +55,7 @@ export async function startPool(
   pool: Pool,
   config: PoolConfig,
   engine: Engine,
-  { kernel, kubeletRoot, runDir, limits, log, atPoint }: OpenPoolOptions,
+  { kernel, kubeletRoot, runDir, limits, onFrozen, log, atPoint }: OpenPoolOptions,
 ): Promise<OpenPool> {
   const { mounts, filesystems } = kernel;
   const space: ReadSpace = async () => await (engine.space?.() ?? (await filesystems.usage(pool.path)).bytes);
@@ -94,6 +95,7 @@ export async function startPool(
     trash,
     overcommit,
     thinWatermark,
+    onFrozen,
     log,
     atPoint,
   };

@@ -6,6 +6,11 @@ export class Operations {
   readonly #locks = new KeyedLock();
   readonly #running = new Set<Promise<unknown>>();
 
+  /** True while an operation on the object runs: what is seen of it then may be half of something. */
+  busy(id: string): boolean {
+    return this.#locks.busy(id);
+  }
+
   /**
    * Runs the only operation on a volume, snapshot or group; throws BUSY when there is one. The lock is taken before the first
    * await. `what` begins the sentence of a failure: `staging volume`.

@@ -28,6 +28,8 @@ export interface PoolParts {
   readonly overcommit: number;
   /** Used percent of the pool's filesystem above which no more thin volumes are made where they may have more than there is. */
   readonly thinWatermark: number;
+  /** Told how long volumes were held still, in seconds. */
+  readonly onFrozen: (seconds: number) => void;
   readonly log: Logger;
   readonly atPoint: AtPoint;
 }

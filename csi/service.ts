@@ -24,11 +24,16 @@ import type { StorageMetrics } from './metrics.ts';
 import { startPool } from './openpool.ts';
 import type { OpenPool } from './openpool.ts';
 import { openPool } from './pool.ts';
+import { HealthWatch } from './healthwatch.ts';
+import type { OnHealthChange } from './healthwatch.ts';
+import { poolFigures } from './poolfigures.ts';
 import { Pools } from './pools.ts';
 import { startServing } from './serving.ts';
 import type { Serving } from './serving.ts';
+import { StorageHealth } from './storagehealth.ts';
 import { storageViews } from './storageviews.ts';
 import { keepTrash } from './trashkeeping.ts';
+import { volumeMetrics } from './volumemetrics.ts';
 import { VolumeLimits } from './volumelimits.ts';
 
 export interface StorageOptions {
@@ -54,6 +59,7 @@ interface Running {
   readonly pools: Pools;
   readonly serving: Serving;
   readonly end: AbortController;
+  readonly watch: HealthWatch;
   /** Pools that could not be opened, with the reason. */
   readonly missing: Map<string, string>;
   retrying: Promise<void>;
@@ -64,6 +70,7 @@ interface StartParts extends StorageOptions {
   readonly kernel: StorageKernel;
   readonly limits: VolumeLimits;
   readonly metrics: StorageMetrics;
+  readonly onHealthChange: OnHealthChange;
   readonly fault: () => Promise<string | undefined>;
 }
 
@@ -76,16 +83,9 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
 
   const metrics = storageMetrics(registry, async () => {
     const open = running?.pools.all() ?? [];
-    return await Promise.all(
-      open.map(async ({ pool, volumes, snapshots, parts: { ledger } }) => ({
-        pool: pool.name,
-        volumes: volumes.all().length,
-        snapshots: snapshots.all().length,
-        reserved: ledger.reserved,
-        available: await ledger.available().catch(() => 0n),
-      })),
-    );
+    return await Promise.all(open.map((each) => poolFigures(each, kernel)));
   });
+  const onHealthChange = volumeMetrics(registry, () => running?.watch);
 
   /** Mounts must reach the node and the pods, or pods write into an empty folder of the node's disk. */
   const fault = async (): Promise<string | undefined> => {
@@ -100,11 +100,11 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
     async start(signal) {
       const reason = await fault();
       if (reason !== undefined) throw new BerthError('FAILED_PRECONDITION', reason);
-      running = await startStorage(config, { ...options, kernel, limits, metrics, fault }, signal);
+      running = await startStorage(config, { ...options, kernel, limits, metrics, onHealthChange, fault }, signal);
     },
     async stop(deadline) {
       if (running === undefined) return;
-      const { pools, serving, end, retrying, keepingTrash } = running;
+      const { pools, serving, end, watch, retrying, keepingTrash } = running;
       running = undefined;
       end.abort();
       await serving.stop(deadline);
@@ -115,7 +115,7 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
           resolve();
         });
       });
-      await Promise.race([Promise.all([retrying, keepingTrash, pools.idle()]), late]);
+      await Promise.race([Promise.all([retrying, keepingTrash, watch.ended(), pools.idle()]), late]);
       limits.stop();
       await closePools(pools.all(), log);
     },
@@ -132,6 +132,7 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
 async function startStorage(config: StorageConfig, parts: StartParts, signal: AbortSignal): Promise<Running> {
   const { kubeletRoot, log, metrics, nodeName, version = 'development' } = parts;
   const { driverName, maxVolumes, central, ephemeral } = config;
+  const health = new StorageHealth(parts.kernel);
   const open: OpenPool[] = [];
   const missing = new Map<string, string>();
   let first: unknown;
@@ -149,12 +150,13 @@ async function startStorage(config: StorageConfig, parts: StartParts, signal: Ab
     if (some === undefined) throw asBerthError(first);
     const pools = new Pools(open);
     const topology = topologyOf(driverName, some.pool.node);
+    const told = { mode: config.health, pools, health, missing };
     const services = {
       'csi.v1.Identity': identityHandlers({ driverName, version, fault: parts.fault }),
-      'csi.v1.Controller': controllerHandlers({ pools, topology, central }),
+      'csi.v1.Controller': controllerHandlers({ pools, topology, central, health: told }),
       'csi.v1.GroupController': groupControllerHandlers(pools),
       'csi.v1.SnapshotMetadata': snapshotMetadataHandlers(pools),
-      'csi.v1.Node': nodeHandlers({ pools, kubeletRoot, nodeName, maxVolumes, topology, ephemeral }),
+      'csi.v1.Node': nodeHandlers({ pools, kubeletRoot, nodeName, maxVolumes, topology, ephemeral, health: told }),
     };
     const serving = await startServing({ kubeletRoot, driverName, services, log, onCall: metrics.onCall });
     const end = new AbortController();
@@ -162,7 +164,9 @@ async function startStorage(config: StorageConfig, parts: StartParts, signal: Ab
       () => pools.all().map(({ parts: { trash, ledger } }) => ({ trash, ledger })),
       end.signal,
     );
-    const running: Running = { pools, serving, end, missing, retrying: Promise.resolve(), keepingTrash };
+    const watch = new HealthWatch({ pools, health, log, onChange: parts.onHealthChange });
+    watch.start(end.signal);
+    const running: Running = { pools, serving, end, watch, missing, retrying: Promise.resolve(), keepingTrash };
     if (missing.size > 0) running.retrying = retry(running, config, parts);
     return running;
   } catch (error) {
@@ -204,6 +208,7 @@ async function openOne(
       kubeletRoot,
       runDir: config.runDir,
       limits,
+      onFrozen: metrics.onFrozen,
       log: log.child({ pool: pool.name }),
       atPoint,
     });

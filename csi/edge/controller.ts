@@ -13,6 +13,8 @@ import { sectorBytes } from '../volume.ts';
 import type { ContentSource, FsType, VolumeRecord, WantedUse } from '../volume.ts';
 import { decodeCapability, requireUse } from './capability.ts';
 import { checkMaps, checkText, decodeRange, invalid, requireFields } from './fields.ts';
+import { controllerHealthCapabilities, controllerHealthHandlers, volumeCondition } from './health.ts';
+import type { HealthParts } from './health.ts';
 import { pageOf } from './paging.ts';
 import { claimOf, decodeParameters } from './parameters.ts';
 import type { VolumeParameters } from './parameters.ts';
@@ -25,6 +27,7 @@ export interface ControllerParts {
   readonly topology: Topology;
   /** Whether growing and modifying are offered here too (`storage.central`). */
   readonly central: boolean;
+  readonly health: HealthParts;
 }
 
 /** What a CO is told of a volume. The context is empty: a node finds everything in its own records. */
@@ -83,9 +86,15 @@ function candidatesFor(
   }
 }
 
-export function controllerHandlers({ pools, topology, central }: ControllerParts): Handlers<'csi.v1.Controller'> {
+export function controllerHandlers({
+  pools,
+  topology,
+  central,
+  health,
+}: ControllerParts): Handlers<'csi.v1.Controller'> {
   return {
     ...snapshotHandlers(pools),
+    ...controllerHealthHandlers(health),
 
     ControllerGetCapabilities: () => ({
       capabilities: [
@@ -101,6 +110,7 @@ export function controllerHandlers({ pools, topology, central }: ControllerParts
         // Without it csi-provisioner makes no volume of a claim that names a VolumeAttributesClass.
         { rpc: { type: 'MODIFY_VOLUME' } },
         ...(central ? [{ rpc: { type: 'EXPAND_VOLUME' as const } }] : []),
+        ...controllerHealthCapabilities(health.mode),
       ],
     }),
 
@@ -135,10 +145,11 @@ export function controllerHandlers({ pools, topology, central }: ControllerParts
       return { entries: entries.map((volume) => ({ volume: describe(volume, topology) })), next_token };
     },
 
-    ControllerGetVolume: ({ volume_id: id }) => {
+    ControllerGetVolume: async ({ volume_id: id }) => {
       requireFields({ volume_id: id });
       checkText('volume_id', id);
-      return { volume: describe(pools.ofVolume(id).volumes.get(id), topology), status: {} };
+      const open = pools.ofVolume(id);
+      return { volume: describe(open.volumes.get(id), topology), status: await volumeCondition(health, open, id) };
     },
 
     ValidateVolumeCapabilities: (request) => {

@@ -11,6 +11,8 @@ import type { WantedUse } from '../volume.ts';
 import { requireUse } from './capability.ts';
 import { decodeInline, isInline } from './inline.ts';
 import { checkMaps, checkPath, checkText, decodeRange, invalid, pathFault, requireFields } from './fields.ts';
+import { nodeHealthCapabilities, nodeHealthHandlers, volumeCondition } from './health.ts';
+import type { HealthParts } from './health.ts';
 import type { Topology } from './topology.ts';
 
 export interface NodeParts {
@@ -20,6 +22,7 @@ export interface NodeParts {
   readonly maxVolumes: number;
   readonly topology: Topology;
   readonly ephemeral: EphemeralPolicy;
+  readonly health: HealthParts;
 }
 
 /** Whether the pod may only read: asked for by the request, or all its access mode allows. */
@@ -28,7 +31,7 @@ function isReadonly(use: WantedUse, readonly: boolean): boolean {
 }
 
 export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
-  const { pools, kubeletRoot, nodeName, maxVolumes, topology, ephemeral } = parts;
+  const { pools, kubeletRoot, nodeName, maxVolumes, topology, ephemeral, health } = parts;
 
   /** Where a volume of this ID is, or would be: taking back what does not exist is done anywhere. */
   const nodeVolumesOf = (id: string): NodeVolumes => {
@@ -42,6 +45,8 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
   const alone = (path: string, work: () => Promise<unknown>): Promise<unknown> => paths.tryRun(path, path, work);
 
   return {
+    ...nodeHealthHandlers(health),
+
     NodeGetInfo: () => ({
       node_id: nodeName,
       max_volumes_per_node: String(maxVolumes),
@@ -54,6 +59,7 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
         { rpc: { type: 'GET_VOLUME_STATS' } },
         { rpc: { type: 'EXPAND_VOLUME' } },
         { rpc: { type: 'SINGLE_NODE_MULTI_WRITER' } },
+        ...nodeHealthCapabilities(health.mode),
       ],
     }),
 
@@ -124,15 +130,17 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
         throw new BerthError('NOT_FOUND', `volume ${volume_id} is not at that path`);
       }
       const id = ephemeralId(pools, volume_id) ?? volume_id;
-      const found = await pools.ofVolume(id).nodeVolumes.usage(id, volume_path);
-      if (found.kind === 'block') return { usage: [{ unit: 'BYTES', total: found.total.toString() }] };
+      const open = pools.ofVolume(id);
+      const found = await open.nodeVolumes.usage(id, volume_path);
+      const condition = await volumeCondition(health, open, id, found.placement);
+      if (found.kind === 'block') return { usage: [{ unit: 'BYTES', total: found.total.toString() }], ...condition };
       const row = (unit: 'BYTES' | 'INODES', { total, used, available }: Readonly<Record<string, bigint>>): object => ({
         unit,
         total: String(total),
         used: String(used),
         available: String(available),
       });
-      return { usage: [row('BYTES', found.usage.bytes), row('INODES', found.usage.inodes)] };
+      return { usage: [row('BYTES', found.usage.bytes), row('INODES', found.usage.inodes)], ...condition };
     },
 
     NodeExpandVolume: async (request) => {
