@@ -38,14 +38,24 @@ export async function readPoolFacts(
   pool: Pick<Pool, 'name' | 'path' | 'id'>,
   { mounts, filesystems }: { readonly mounts: Mounts; readonly filesystems: Pick<Filesystems, 'usage'> },
 ): Promise<PoolFacts> {
-  const missing = await missingPool(pool);
   const { name, path } = pool;
-  if (missing !== undefined) return { name, missing, readonly: false, errors: 0n, total: 0n, available: 0n };
+  const gone = (missing: string): PoolFacts => ({
+    name,
+    missing,
+    readonly: false,
+    errors: 0n,
+    total: 0n,
+    available: 0n,
+  });
+  const missing = await missingPool(pool);
+  if (missing !== undefined) return gone(missing);
   const mount = coveringMount(await mounts.list(), path);
   const stopped = mount?.superOptions.some((word) => ['ro', 'emergency_ro', 'shutdown'].includes(word)) ?? false;
   const device = mount === undefined ? undefined : await deviceNameOf(mount);
   const errors = mount === undefined || device === undefined ? 0n : await countedErrors(mount.fsType, device);
-  const { total, available } = (await filesystems.usage(path)).bytes;
+  const usage = await filesystems.usage(path).catch((error: unknown) => errnoOf(error) ?? messageOf(error));
+  if (typeof usage === 'string') return gone(`its filesystem does not answer: ${usage}`);
+  const { total, available } = usage.bytes;
   return { name, readonly: stopped || (await isReadonly(path)), errors, total, available };
 }
 

@@ -68,7 +68,7 @@ export class NodeVolumes {
 
   /** Attaches the volume and mounts its filesystem at the existing folder. Repeatable; ALREADY_EXISTS with other arguments. */
   async stage(id: string, path: string, use: WantedUse): Promise<void> {
-    const { engine, nodeState, atPoint } = this.#parts;
+    const { engine, nodeState, limits, atPoint } = this.#parts;
     const { volumes, kubeletRoot } = this.#own;
     await volumes.exclusive(id, 'staging', async () => {
       const volume = volumes.get(id);
@@ -97,6 +97,7 @@ export class NodeVolumes {
       try {
         await engine.stage(volume, path, use.mountFlags);
         const now = await engine.look(volume);
+        await limits.reset(now.device?.number);
         if (this.#isStaged(now, nodeState.of(id), path, use.kind)) return;
         throw new BerthError('IO_FAILED', `volume ${id} was staged, but the kernel does not show it`);
       } catch (error) {

@@ -17,6 +17,7 @@ export async function limitPublished(volume: VolumeRecord, parts: PoolParts): Pr
   if (device !== undefined) await parts.limits.change(volume, device.number, published);
 }
 
+/** The same without complaint: who asked is not kept from his work by it. */
 async function limitAgain(volume: VolumeRecord, parts: PoolParts): Promise<void> {
   await limitPublished(volume, parts).catch((error: unknown) => {
     const reason = messageOf(error);
@@ -41,7 +42,7 @@ export async function withoutLimits<T>(
 ): Promise<T> {
   const limited = limitedOf(volumes).filter(({ mutable }) => hasLimits(parseIoLimits(mutable)));
   try {
-    for (const volume of limited) await limitPublished({ ...volume, mutable: {} }, parts);
+    for (const volume of limited) await limitAgain({ ...volume, mutable: {} }, parts);
     return await work();
   } finally {
     for (const volume of limited) await limitAgain(volume, parts);

@@ -1,5 +1,6 @@
 /** The health of this node's volumes and pools when somebody asks. */
 import type { Placement } from './engine.ts';
+import { failureOf } from './failures.ts';
 import { poolHealth, volumeHealth } from './health.ts';
 import type { HealthReason, HealthStatus, PoolFacts, VolumeFacts } from './health.ts';
 import { readPoolFacts, readVolumeFacts } from './healthfacts.ts';
@@ -31,11 +32,14 @@ export class StorageHealth {
     return poolHealth(await readPoolFacts(pool, this.#kernel));
   }
 
-  /** `placement` is one that has just been looked at. Rejects when the kernel or the disk does not answer. */
+  /** `placement` is one that has just been looked at. Throws when the kernel or the disk does not answer. */
   async ofVolume(open: OpenPool, volume: VolumeRecord, placement?: Placement): Promise<VolumeHealth> {
     const { operations } = open.parts;
     const ran = operations.busy(volume.id);
-    const facts = await readVolumeFacts(volume, open.parts, await this.#poolFacts(open), placement);
+    const pool = await this.#poolFacts(open);
+    const facts = await readVolumeFacts(volume, open.parts, pool, placement).catch((error: unknown) => {
+      throw failureOf(error, `reading the health of volume ${volume.id}`);
+    });
     const runs = ran || operations.busy(volume.id);
     return { facts, statuses: volumeHealth(facts).filter(({ reason }) => !(runs && passing.has(reason))) };
   }

@@ -145,10 +145,10 @@ describe('cgroup v1', () => {
     expect(await fake.dump()).toEqual({});
   });
 
-  test('a volume without limits takes off what its device number was left with', async () => {
+  test('a device that is attached anew takes off what its number was left with', async () => {
     await limits.enter(limited, device, a);
     await fake.remove(podGroup(podA));
-    await limits.enter(unlimited, device, a);
+    await limits.reset(device);
     expect(await fake.dump()).toEqual({});
   });
 });

@@ -57,6 +57,18 @@ export class VolumeLimits {
       throw new BerthError('FAILED_PRECONDITION', `this node cannot limit I/O: ${support.missing}`);
   }
 
+  /** Takes off what a device number was left with by somebody who ended before he could. Never throws. */
+  async reset(device: string | undefined): Promise<void> {
+    if (device === undefined) return;
+    await this.#limitWriteBack(device, {}).catch((error: unknown) => {
+      const reason = messageOf(error);
+      this.#parts.log.warn(
+        { event: 'limits.stay', device, reason },
+        'old I/O limits of a device could not be taken off',
+      );
+    });
+  }
+
   /**
    * Before the volume is published at the target: its limits, or none, hold for the pod. `device` is the block device
    * (`major:minor`) it is attached to. Throws UNAVAILABLE while the pod has no cgroup, FAILED_PRECONDITION when there can be no
@@ -71,11 +83,7 @@ export class VolumeLimits {
       await this.#limitPod(pod, device, limits);
       return;
     }
-    if (!hasLimits(limits)) {
-      // A device has those of the volume that had its number before.
-      await this.#limitWriteBack(device, {});
-      return;
-    }
+    if (!hasLimits(limits)) return;
     const whose = `volume ${volume.id} has I/O limits`;
     if (pod.uid === undefined)
       throw new BerthError('FAILED_PRECONDITION', `${whose}, but the target path names no pod that could have them`);

@@ -55,6 +55,11 @@ describe.each([1, 2] as const)('cgroup v%i', (version) => {
     expect(await cgroups.podPlaces()).toBe('/a/kubepods, /b/kubepods');
   });
 
+  test('a folder that a user of the node has made is not believed', async () => {
+    await fake.add(`user.slice/user-1000.slice/kubepods/pod${uid}`);
+    expect(await blockCgroups(fake.root, fake.write).podGroup(uid)).toBeUndefined();
+  });
+
   test('a group without the files says that the node cannot', async () => {
     const group = await fake.add(`kubepods/pod${uid}`);
     const file = version === 2 ? 'io.max' : 'blkio.throttle.read_bps_device';

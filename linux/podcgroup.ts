@@ -15,6 +15,8 @@ const podsFolder = /^(?:kubepods|(?:.+-)?kubepods\.slice)$/;
 /** Where it is without a cgroup root, and with that of kind. */
 const usual = ['kubepods', 'kubepods.slice', 'kubelet/kubepods', 'kubelet.slice/kubelet-kubepods.slice'] as const;
 
+/** Where people who log in may make groups, also some called `kubepods`. */
+const foreign: ReadonlySet<string> = new Set(['user.slice']);
 /** How deep a cgroup root lies, and how many folders a machine without `kubepods` may cost. */
 const searchDepth = 5;
 const searchFolders = 5_000;
@@ -52,7 +54,10 @@ async function search(hierarchy: string): Promise<readonly string[]> {
     const next: string[] = [];
     for (const folder of level) {
       if (++seen > searchFolders) return found;
-      for (const below of await groupsIn(folder)) (podsFolder.test(basename(below)) ? found : next).push(below);
+      for (const below of await groupsIn(folder)) {
+        if (podsFolder.test(basename(below))) found.push(below);
+        else if (!foreign.has(basename(below))) next.push(below);
+      }
     }
     level = next;
   }

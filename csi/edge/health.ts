@@ -1,9 +1,9 @@
 /** Health over CSI: the flag of 1.12 (`volume_condition`), and the calls of 1.13 with their several statuses. */
+import { messageOf } from '../../kit/errors.ts';
 import type { Handlers } from '../../protos/handlers.ts';
 import type { Placement } from '../engine.ts';
 import { ephemeralId } from '../ephemeral.ts';
 import type { HealthMode } from '../config.ts';
-import { failureOf } from '../failures.ts';
 import type { HealthStatus, Severity } from '../health.ts';
 import type { OpenPool } from '../openpool.ts';
 import type { Pools } from '../pools.ts';
@@ -49,8 +49,7 @@ export async function volumeCondition(
     return { volume_condition: conditionOf(statuses) };
   } catch (error) {
     // Figures are worth having without it, and that it cannot be read is no good sign.
-    const { message } = failureOf(error, `reading the health of volume ${id}`);
-    return { volume_condition: { abnormal: true, message: message.slice(0, longestMessage) } };
+    return { volume_condition: { abnormal: true, message: messageOf(error).slice(0, longestMessage) } };
   }
 }
 

@@ -56,7 +56,7 @@ export async function metricsPage(): Promise<string> {
 
 The agent serves Prometheus text on \`/metrics\` of its loopback port (\`agent.port\`, 9880). The metrics of a plugin are there
 when its section is in the configuration. What to watch: \`berth_service_ready\` at 0 for minutes, \`berth_csi_pool_available_bytes\`
-and \`berth_cni_addresses{state="free"}\` coming near 0, \`berth_device_devices{health="unhealthy"}\` above 0, and
+and \`berth_cni_addresses{state="free"}\` coming near 0, \`berth_device_devices{health="unhealthy"}\` above 0,
 \`berth_csi_start_findings\` of the kinds \`damaged\`, \`unreadable\`, \`strangers\` and \`failed\` above 0, and any series of
 \`berth_csi_pool_unhealthy\` and \`berth_csi_volume_unhealthy\`.
 
