@@ -5,7 +5,9 @@ import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { loadNodeConfig } from '../agent/nodeconfig.ts';
+import { imageReference } from '../cluster/namedimages.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { sidecarImages } from './deploy.ts';
 
 const folder = join(import.meta.dirname, '../daemonset');
 const read = (file: string): Promise<string> => readFile(join(folder, file), 'utf8');
@@ -14,6 +16,8 @@ const container = z.object({
   name: z.string(),
   image: z.string(),
   args: z.array(z.string()),
+  resources: z.object({ limits: z.record(z.string(), z.string()) }),
+  securityContext: z.looseObject({}),
   livenessProbe: z.object({ httpGet: z.object({ host: z.string(), port: z.int() }) }).optional(),
   readinessProbe: z.object({ httpGet: z.object({ host: z.string(), port: z.int() }) }).optional(),
   volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string(), mountPropagation: z.string().optional() })),
@@ -23,7 +27,7 @@ const daemonSet = z.object({
     template: z.object({
       spec: z.object({
         terminationGracePeriodSeconds: z.int(),
-        containers: z.tuple([container, container]),
+        containers: z.tuple([container], container),
         volumes: z.array(z.object({ name: z.string(), hostPath: z.object({ path: z.string() }).optional() })),
       }),
     }),
@@ -44,8 +48,8 @@ async function podSpec() {
   return daemonSet.parse(parse(await read('daemonset.yaml'))).spec.template.spec;
 }
 
-async function nodeConfig() {
-  const loaded = loadNodeConfig(await read('config.yaml'), 'a');
+async function nodeConfig(file = 'config.yaml') {
+  const loaded = loadNodeConfig(await read(file), 'a');
   if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems));
   return loaded.config;
 }
@@ -58,6 +62,18 @@ test('the image that is asked for is the one that is built', async () => {
     expect(images).toEqual([{ name: 'berth.dev/berth', newTag: manifest.version }]);
   }
   expect((await podSpec()).containers[0].image).toBe('berth.dev/berth');
+});
+
+test('each sidecar is the version that is tested, may use little memory, and has no rights on the node', async () => {
+  const [, ...sidecars] = (await podSpec()).containers;
+  expect(sidecars.map(({ name }) => name).toSorted()).toEqual(sidecarImages.toSorted());
+  for (const { name, image, resources, securityContext } of sidecars) {
+    expect(image).toBe(imageReference(sidecarImages.find((known) => known === name)!));
+    expect(resources.limits['memory'], name).toMatch(/^\d+Mi$/);
+    expect(securityContext, name).toMatchObject({ allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } });
+  }
+  const controller = await read('snapshots/controller/deployment.yaml');
+  expect(controller).toContain(`image: ${imageReference('snapshot-controller')}\n`);
 });
 
 test('probes ask where the agent serves, and it has the time to stop that it takes', async () => {
@@ -95,7 +111,7 @@ test('mounts that the node must see, and mounts of the node that come later, are
   expect(Object.fromEntries(passed.map((mount) => [mount.mountPath, mount.mountPropagation]))).toEqual({
     '/var/lib/kubelet': 'Bidirectional',
     '/run/netns': 'HostToContainer',
-    '/var/lib/berth': 'HostToContainer',
+    '/var/lib/berth': 'Bidirectional',
   });
 });
 
@@ -117,4 +133,11 @@ test('the driver has one name', async () => {
   }
   expect(new Set(classes.map((each) => each.metadata.name)).size).toBe(classes.length);
   expect(sidecarFolder).toBe(`/var/lib/kubelet/plugins/${name}`);
+});
+
+test('the test cluster has the NodeConfig of daemonset/ but for its pools and inline volumes', async () => {
+  const { storage, ...rest } = await nodeConfig('../test/cluster/daemonset/config.yaml');
+  const { storage: usual, ...usualRest } = await nodeConfig();
+  expect(rest).toEqual(usualRest);
+  expect({ ...storage, pools: usual?.pools, ephemeral: usual?.ephemeral }).toEqual(usual);
 });

@@ -11,7 +11,7 @@ export const manifestFolder = join(import.meta.dirname, '../daemonset');
 export const berthNamespace = 'berth-system';
 
 /** What runs beside the agent in its pods. */
-export const sidecarImages: readonly ImageName[] = ['csi-provisioner'];
+export const sidecarImages: readonly ImageName[] = ['csi-provisioner', 'csi-resizer', 'csi-snapshotter'];
 /** What `applySnapshots` starts. */
 export const snapshotImages: readonly ImageName[] = ['snapshot-controller'];
 
@@ -40,7 +40,7 @@ export async function applyBerth(
 }
 
 /**
- * The snapshot API, its controller and Berth's class, as docs/storage.md tells it to users. It needs no Berth yet, nor does it
+ * The snapshot API, its controller, Berth's class and the policies that say which node has a source, as docs/storage.md tells it to users. It needs no Berth yet, nor does it
  * wait for the controller, which starts when there is a pod network.
  */
 export async function applySnapshots(cluster: Cluster, progress: (line: string) => void): Promise<void> {
@@ -48,7 +48,7 @@ export async function applySnapshots(cluster: Cluster, progress: (line: string) 
   const crds = ['-f', await ensureSnapshotCrds()];
   await kubectl(cluster, ['apply', ...crds]);
   await kubectl(cluster, ['wait', '--for=condition=Established', ...crds, '--timeout=60s']);
-  for (const folder of ['snapshots/controller', 'snapshots']) {
+  for (const folder of ['snapshots/controller', 'snapshots', 'placement']) {
     await kubectl(cluster, ['apply', '-k', join(manifestFolder, folder)]);
   }
 }
