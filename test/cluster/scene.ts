@@ -35,7 +35,8 @@ export function useScene(namespace: string): Scene {
     await kubectl(cluster, ['create', 'namespace', namespace]);
   });
   afterAll(async () => {
-    for (const kinds of ['deployments,statefulsets,daemonsets,jobs,pods', 'persistentvolumeclaims']) {
+    const users = 'deployments,statefulsets,daemonsets,jobs,pods,volumegroupsnapshots,volumesnapshots';
+    for (const kinds of [users, 'persistentvolumeclaims']) {
       await kubectl(cluster, ['delete', kinds, ...inNamespace, '--all', '--wait', '--timeout=120s']);
     }
     // Nothing of Berth's is in it any more, and its own controller waits five seconds before it looks.

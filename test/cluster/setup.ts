@@ -1,4 +1,5 @@
 /** One cluster with Berth on it for the whole run of the tests in test/cluster and test/faults. */
+import { join } from 'node:path';
 import { downCluster, upCluster } from '../../cluster/cluster.ts';
 import type { NodeDisk } from '../../cluster/disks.ts';
 import { applySnapshots, deployBerth, sidecarImages, snapshotImages } from '../../scripts/deploy.ts';
@@ -9,7 +10,14 @@ export const clusterName = process.env['BERTH_TEST_CLUSTER'] ?? 'test';
 const MiB = 1_048_576;
 
 /** Pools on filesystems of their own, on which volumes and snapshots can share bytes. */
-const disks: readonly NodeDisk[] = [{ target: '/var/lib/berth/pools/default', bytes: 10_240 * MiB, filesystem: 'xfs' }];
+const disks: readonly NodeDisk[] = [
+  { target: '/var/lib/berth/pools/default', bytes: 10_240 * MiB, filesystem: 'xfs' },
+  { target: '/var/lib/berth/pools/small', bytes: 400 * MiB, filesystem: 'xfs' },
+  { target: '/var/lib/berth/pools/subvolumes', bytes: 1024 * MiB, filesystem: 'btrfs' },
+];
+
+/** Berth as it is on that cluster. */
+export const manifests = join(import.meta.dirname, 'daemonset');
 
 /** Vitest calls this before the first test of the project; what it returns after the last. */
 export default async function setup(): Promise<() => Promise<void>> {
@@ -28,7 +36,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   });
   try {
     await applySnapshots(cluster, say);
-    await deployBerth(cluster, say);
+    await deployBerth(cluster, say, manifests);
   } catch (error) {
     await downCluster(clusterName);
     throw error;

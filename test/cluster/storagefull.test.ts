@@ -1,10 +1,13 @@
 // Room that has run out: of a volume, and of a pool.
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { claimManifest, useScene } from './scene.ts';
-import { fromClaim, volumePod } from './volumes.ts';
+import { fromClaim, useClass, volumePod } from './volumes.ts';
 
 const scene = useScene('storagefull');
-const node = 'node-2';
+const small = useClass(scene, 'berth-test-small', {
+  parameters: { pool: 'small', 'csi.storage.k8s.io/fstype': 'ext4' },
+});
+const node = scene.cluster.nodes[1]!;
 const at = (claim: string) => ({ name: 'data', source: fromClaim(claim), path: '/data' });
 
 describe('a full volume', () => {
@@ -12,7 +15,7 @@ describe('a full volume', () => {
     await scene.apply(
       ...['full', 'roomy'].flatMap((name) => [
         claimManifest(name, 'berth-ext4', '64Mi'),
-        volumePod(name, [at(name)], { node }),
+        volumePod(name, [at(name)], { node: node.name }),
       ]),
     );
     await Promise.all(['full', 'roomy'].map((name) => scene.ready(name)));
@@ -39,5 +42,45 @@ describe('a full volume', () => {
       (await scene.inside('full', 'rm /data/filler /data/more && echo more > /data/file && sync && cat /data/file'))
         .text,
     ).toBe('more');
+  });
+});
+
+describe('a full pool', () => {
+  const filler = '/var/lib/berth/pools/small/filler';
+  const sum = async (): Promise<string> => (await scene.inside('before', 'sync; md5sum < /data/bytes')).text;
+
+  beforeAll(async () => {
+    await scene.apply(
+      claimManifest('before', small, '128Mi'),
+      volumePod('before', [at('before')], { node: node.name }),
+    );
+    await scene.ready('before');
+    await scene.inside('before', 'dd if=/dev/urandom of=/data/bytes bs=1M count=32 conv=fsync');
+  });
+  afterAll(() => node.exec(['rm', '-f', filler]));
+
+  test('takes no more volumes, says how much it had, and leaves those it has as they are', async () => {
+    const whole = await sum();
+    await scene.apply(claimManifest('after', small, '256Mi'), volumePod('after', [at('after')], { node: node.name }));
+    expect(await scene.event('Pod', 'after', /enough free storage/)).toContain('did not have enough free storage');
+    expect(await sum()).toBe(whole);
+  });
+
+  test('keeps for its volumes what is theirs, also when something else takes the last byte of its disk', async () => {
+    const whole = await sum();
+    const { stderr } = await node.exec(['dd', 'if=/dev/zero', `of=${filler}`, 'bs=64k']);
+    expect(stderr).toContain('No space left on device');
+    expect((await scene.inside('before', 'dd if=/dev/zero of=/data/more bs=1M count=64 conv=fsync')).code).toBe(0);
+    expect(await sum()).toBe(whole);
+    expect(
+      (await scene.inside('before', 'rm /data/more && echo more > /data/more && sync && cat /data/more')).text,
+    ).toBe('more');
+  });
+
+  test('has room again when there is some, and the volume that waited is made', async () => {
+    await node.exec(['rm', '-f', filler]);
+    await scene.remove('pod', 'before');
+    await scene.remove('pvc', 'before');
+    await scene.ready('after');
   });
 });

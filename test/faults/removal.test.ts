@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { applyBerth, manifestFolder } from '../../scripts/deploy.ts';
 import { kubectl } from '../../scripts/kubectl.ts';
 import { claimManifest, eventually, podManifest, useScene } from '../cluster/scene.ts';
+import { manifests } from '../cluster/setup.ts';
 import { invariantsHold } from './invariantshold.ts';
 
 const scene = useScene('removal');
@@ -27,7 +28,7 @@ test('when Berth is removed pods keep what they have, and the next installation 
   const before = await scene.ready('pod');
   await scene.inside('pod', 'echo kept > /data/file && sync');
 
-  await kubectl(cluster, ['delete', '-k', manifestFolder, '--wait', '--timeout=120s']);
+  await kubectl(cluster, ['delete', '-k', manifests, '--wait', '--timeout=120s']);
   expect((await scene.inside('pod', 'cat /data/file && echo more >> /data/file')).text).toBe('kept');
   const ping = await cluster.nodes[1]!.exec(['busybox', 'ping', '-c', '1', '-W', '2', before.status.podIP!]);
   expect(ping.stdout).toContain('1 packets received');
@@ -39,7 +40,7 @@ test('when Berth is removed pods keep what they have, and the next installation 
   expect((await scene.inside('pod', 'cat /data/file')).text).toBe('kept\nmore');
   await kubectl(cluster, ['delete', '-k', uninstalling, '--wait', '--timeout=120s']);
 
-  await applyBerth(cluster, () => undefined);
+  await applyBerth(cluster, () => undefined, manifests);
   const after = await scene.ready('pod');
   expect(after.metadata.uid).toBe(before.metadata.uid);
   await scene.remove('pod', 'pod');
