@@ -140,10 +140,13 @@ test.each([
   ['mount', 'EIO'],
   ['growMounted', 'EIO'],
 ] as const)('a staging whose %s fails leaves nothing attached or mounted', async (effect, code) => {
-  const volume = volumeOf('ext4');
-  await engine.create(volume);
+  // Grown while it was not in use, and not clean: everything has to be done.
+  const volume = await staged('ext4');
+  kernel.reboot();
+  const grown = { ...volume, bytes: 2n * volume.bytes };
+  await engine.grow(grown);
   kernel.failNext(effect, Object.assign(new SystemCallError(effect, EIO, 'x'), { code }));
-  await expect(engine.stage(volume, join(folder, 'staging'), [])).rejects.toMatchObject({ code });
+  await expect(engine.stage(grown, join(folder, 'staging'), [])).rejects.toMatchObject({ code });
   expect(kernel.dump()).toEqual({ loops: [], mounts: [] });
 });
 

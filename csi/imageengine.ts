@@ -120,8 +120,6 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
       const image = images.of(volume);
       const device = await loops.attach(image, { readonly: false, discard: isThin(volume) });
       try {
-        // A device left by a crash may be smaller than the image is now.
-        await loops.grow(image);
         atPoint('stage.attached');
         await mountFilesystem(volume, { device, folder, flags }, { filesystems, mounts });
         atPoint('stage.mounted');

@@ -17,7 +17,7 @@ import { makeFilesystem } from './mkfs.ts';
 import type { FilesystemType } from './mkfs.ts';
 import type { MountPlace } from './mountedfolder.ts';
 import type { Content, FilesystemState } from './superblock.ts';
-import { filesystemStateOf, identify } from './superblockfile.ts';
+import { examine, filesystemStateOf, identify } from './superblockfile.ts';
 
 export type { FilesystemType } from './mkfs.ts';
 
@@ -59,6 +59,8 @@ export interface Filesystems {
   format(file: string, request: { readonly type: FilesystemType; readonly uuid: string }): Promise<void>;
   /** Reads what a file or block device begins with. */
   identify(file: string): Promise<Content>;
+  /** What `identify` and `stateOf` tell, of one reading: each asks a device that nobody has open for its bytes anew. */
+  examine(file: string): Promise<{ readonly content: Content; readonly state: FilesystemState | undefined }>;
   /** Size and state of the filesystem in a file or on a device that is not mounted; undefined when there is none of ours. */
   stateOf(file: string): Promise<FilesystemState | undefined>;
   /**
@@ -121,6 +123,7 @@ export function kernelFilesystems(): Filesystems {
     extents: extentsOf,
     format,
     identify,
+    examine,
     stateOf: filesystemStateOf,
     check,
     growMounted,

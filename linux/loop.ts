@@ -1,7 +1,7 @@
 /** Loop devices: a regular file as a block device, with direct I/O and 4096-byte sectors. Found again by inode, not by name. */
 import { constants, readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pause } from '../kit/backoff.ts';
 import { BerthError } from '../kit/errors.ts';
@@ -17,7 +17,7 @@ export interface LoopDevices {
   /** The device the file is attached to, or undefined. Throws SystemCallError ENOENT when there is no such file. */
   find(file: string): Promise<LoopDevice | undefined>;
   /**
-   * Attaches the file, or takes the device it is attached to already (left by a crash). Unless `discard`, discarding is
+   * Attaches the file, or takes the device it is attached to already (left by a crash), with the file's size. Unless `discard`, discarding is
    * switched off: the file keeps its space. Throws FAILED_PRECONDITION when it is attached the other way (read-only or not).
    */
   attach(file: string, options: { readonly readonly: boolean; readonly discard?: boolean }): Promise<LoopDevice>;
@@ -107,7 +107,11 @@ async function detach(file: string): Promise<void> {
 
 async function grow(file: string): Promise<void> {
   const device = await find(file);
-  if (device === undefined) return;
+  if (device !== undefined) await takeSize(device);
+}
+
+/** Gives a device the size that its file has now. */
+async function takeSize(device: LoopDevice): Promise<void> {
   const handle = await openDevice(device.number, constants.O_RDONLY);
   try {
     const { result, errno } = await request(handle.fd, LOOP_SET_CAPACITY, null);
@@ -142,9 +146,10 @@ async function attach(file: string, options: AttachOptions): Promise<LoopDevice>
     }
   }
   try {
+    if (present !== undefined) await takeSize(present);
     // Otherwise fstrim on the node or `discard` in a pod gives back the space a thick volume has been promised.
     if (!discard) await keepSpace(number);
-    const dio = await readFile(`/sys/block/loop${number}/loop/dio`, 'utf8');
+    const dio = readFileSync(`/sys/block/loop${number}/loop/dio`, 'utf8');
     const directIo = dio.trim() === '1';
     return { number, path: `/dev/loop${number}`, device: deviceOf(number), directIo, readonly };
   } catch (error) {

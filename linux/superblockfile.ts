@@ -20,6 +20,14 @@ export async function identify(file: string): Promise<Content> {
   return identifyContent(await beginningOf(file));
 }
 
+/** See `Filesystems.examine`. */
+export async function examine(
+  file: string,
+): Promise<{ readonly content: Content; readonly state: FilesystemState | undefined }> {
+  const bytes = await beginningOf(file);
+  return { content: identifyContent(bytes), state: filesystemState(bytes) };
+}
+
 /** See `Filesystems.stateOf`. */
 export async function filesystemStateOf(file: string): Promise<FilesystemState | undefined> {
   return filesystemState(await beginningOf(file));

@@ -4,6 +4,7 @@ import type { Filesystems } from '../../linux/filesystem.ts';
 import { SystemCallError } from '../../linux/libc.ts';
 import type { LoopDevice } from '../../linux/loop.ts';
 import type { Mounts } from '../../linux/mount.ts';
+import type { Content } from '../../linux/superblock.ts';
 import type { VolumeRecord } from '../volume.ts';
 
 export interface Mounting {
@@ -13,15 +14,14 @@ export interface Mounting {
 }
 
 /** Never mounts what Berth has not made: a foreign superblock is an attack on the kernel, a wrong one is a mix-up. */
-async function assertOwn(volume: VolumeRecord, device: LoopDevice, filesystems: Filesystems): Promise<void> {
-  if (volume.use.kind !== 'filesystem') return;
-  const { type, uuid } = volume.use;
-  const content = await filesystems.identify(device.path);
+function assertOwn({ id, use }: VolumeRecord, content: Content): void {
+  if (use.kind !== 'filesystem') return;
+  const { type, uuid } = use;
   if (content.kind === 'filesystem' && content.type === type && content.uuid === uuid) return;
   const found = content.kind === 'filesystem' ? `${content.type} ${content.uuid}` : content.kind;
   throw new BerthError(
     'FAILED_PRECONDITION',
-    `volume ${volume.id} should hold ${type} ${uuid} but holds: ${found}; it is neither mounted nor formatted`,
+    `volume ${id} should hold ${type} ${uuid} but holds: ${found}; it is neither mounted nor formatted`,
   );
 }
 
@@ -33,9 +33,11 @@ export async function mountFilesystem(
 ): Promise<void> {
   if (volume.use.kind !== 'filesystem') return;
   const { type } = volume.use;
-  await assertOwn(volume, device, filesystems);
-  await filesystems.check(device.path);
-  await filesystems.growUnmounted(device.path);
+  const { content, state } = await filesystems.examine(device.path);
+  assertOwn(volume, content);
+  if (state?.clean !== true) await filesystems.check(device.path);
+  const mustGrow = state === undefined || state.bytes < volume.bytes;
+  if (mustGrow) await filesystems.growUnmounted(device.path);
   // A clone has its source's UUID, which XFS refuses to mount beside the source.
   const own = type === 'xfs' ? ['nosuid', 'nodev', 'nouuid'] : ['nosuid', 'nodev'];
   try {
@@ -43,8 +45,9 @@ export async function mountFilesystem(
   } catch (error) {
     throw reasonOf(error, type, flags);
   }
+  if (!mustGrow || flags.includes('ro')) return;
   const mount = (await mounts.list()).findLast(({ mountPoint }) => mountPoint === folder);
-  if (mount === undefined || flags.includes('ro')) return;
+  if (mount === undefined) return;
   await filesystems.growMounted(mount, device.path);
 }
 

@@ -195,6 +195,7 @@ export class FakeStorageKernel {
         throw new BerthError('FAILED_PRECONDITION', `${file} is attached already`);
       if (present !== undefined) {
         present.discard = discard;
+        present.bytes = (await stat(file, { bigint: true })).size;
         return present.device;
       }
       const taken = new Set([...this.#attached.values()].map(({ device }) => device.number));
@@ -350,6 +351,10 @@ export class FakeStorageKernel {
       this.#step('identify');
       return this.#files.get(await this.#keyOfPath(path))?.content ?? { kind: 'unknown' };
     },
+    examine: async (path) => ({
+      content: await this.filesystems.identify(path),
+      state: await this.filesystems.stateOf(path),
+    }),
     stateOf: async (path) => {
       const file = this.#files.get(await this.#keyOfPath(path));
       const type = file?.content.kind === 'filesystem' ? file.content.type : undefined;

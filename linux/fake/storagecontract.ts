@@ -215,7 +215,8 @@ export function storageContract(world: () => StorageWorld): void {
     expect(await size()).toBe(minimum[type]);
 
     await filesystems.extend(file, minimum[type] + 64n * MiB);
-    await loops.grow(file);
+    // As after a crash: the device that is there takes the file's size.
+    expect(await loops.attach(file, { readonly: false })).toEqual(device);
     await filesystems.check(device.path);
     await filesystems.growUnmounted(device.path);
     expect(await size()).toBe(minimum[type] + (type === 'ext4' ? 64n : 0n) * MiB);
