@@ -33,6 +33,7 @@ export interface TestNodeOptions {
   readonly base?: string;
   /** The pool's folder; default: one beside the node's folders. */
   readonly pool?: string;
+  /** Default: none, and of a pool in memory 4 GiB. */
   readonly capacity?: string;
   /** Default: `image`. */
   readonly engine?: EngineKind;
@@ -70,7 +71,9 @@ export class TestNode {
   async start(): Promise<void> {
     await this.stop();
     this.registry.clear();
-    const { kernel, capacity, trashRetention, engine, pools, atPoint } = this.#options;
+    const { kernel, trashRetention, engine, pools, atPoint } = this.#options;
+    // A pool in memory has to have one.
+    const capacity = this.#options.capacity ?? (engine === 'tmpfs' ? '4Gi' : undefined);
     const one = {
       name: 'default',
       path: this.pool,
