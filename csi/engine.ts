@@ -47,6 +47,8 @@ export interface EngineOffers {
   minimumOf(type: VolumeType): bigint;
   /** Snapshots, clones and restores; `shared` when they share bytes with their source and take milliseconds. */
   readonly copies: 'none' | 'full' | 'shared';
+  /** Whether writers of a mounted filesystem can be held still, so that several volumes are copied at one moment. */
+  readonly freezes: boolean;
   /** Volumes that take space only as it is written. */
   readonly thin: boolean;
   /** Whether `extents` answers. */

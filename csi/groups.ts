@@ -112,7 +112,7 @@ export class Groups {
 
   async #take(request: NewGroup, sourceIds: readonly string[]): Promise<GroupWithMembers> {
     const { pool, store, groups, atPoint } = this.#parts;
-    const sources = await Promise.all(sourceIds.map((id) => this.#source(id)));
+    const sources = await Promise.all(sourceIds.map((id) => this.#source(id, sourceIds.length > 1)));
     const now = Date.now();
     const record: GroupRecord = {
       id: newObjectId('group', pool.id, now),
@@ -150,14 +150,16 @@ export class Groups {
     }
   }
 
-  async #source(id: string): Promise<VolumeRecord> {
-    const source = this.#parts.volumes.find(id);
+  async #source(id: string, hasOthers: boolean): Promise<VolumeRecord> {
+    const { volumes, engine } = this.#parts;
+    const source = volumes.find(id);
     if (source?.state !== 'ready')
       throw new BerthError('FAILED_PRECONDITION', `source volume ${id} does not exist on this node`);
-    if (source.use.kind === 'block' && (await this.#parts.engine.look(source)).attached) {
+    const restless = source.use.kind === 'block' ? 'raw block' : hasOthers && !engine.offers.freezes && 'a subvolume';
+    if (restless !== false && (await engine.look(source)).attached) {
       throw new BerthError(
         'FAILED_PRECONDITION',
-        `volume ${id} is raw block and in use: its writer cannot be held still with the others; stop the pod first, or snapshot it alone`,
+        `volume ${id} is ${restless} and in use: its writer cannot be held still with the others; stop the pod first, or snapshot it alone`,
       );
     }
     return source;

@@ -34,6 +34,7 @@ const offers: EngineOffers = {
   // Below that what the kernel keeps in hand for changes to the tree is a large part of it.
   minimumOf: () => 16n * MiB,
   copies: 'shared',
+  freezes: false,
   thin: false,
   extents: false,
   volatile: false,

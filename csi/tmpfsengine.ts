@@ -31,6 +31,7 @@ const offers: EngineOffers = {
   types: ['tmpfs'],
   minimumOf: () => MiB,
   copies: 'none',
+  freezes: false,
   thin: false,
   extents: false,
   volatile: true,

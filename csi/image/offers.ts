@@ -22,6 +22,7 @@ export function offersOf({ type, reflink }: FolderAbilities): EngineOffers {
     types: ['xfs', 'ext4', 'btrfs', 'block'],
     minimumOf: (wanted) => minima[wanted] ?? 0n,
     copies: reflink ? 'shared' : 'full',
+    freezes: true,
     thin: true,
     extents: telling.includes(type),
     volatile: false,

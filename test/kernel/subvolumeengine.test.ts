@@ -236,6 +236,21 @@ describe('snapshots and clones', () => {
   });
 });
 
+test('a group of snapshots is taken of volumes that nobody writes to, for there is no holding them still', async () => {
+  const [a, b] = [await serveVolume(host, { ...v, name: 'a' }), await serveVolume(host, { ...v, name: 'b' })];
+  const group = { name: 'g', source_volume_ids: [a.id, b.id] };
+  await expect(host.groups.CreateVolumeGroupSnapshot(group)).rejects.toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    message: expect.stringContaining('is a subvolume and in use') as string,
+  });
+  for (const each of [a, b]) await takeFromPod(host, each);
+  const { group_snapshot: taken } = await host.groups.CreateVolumeGroupSnapshot(group);
+  expect(taken?.snapshots).toHaveLength(2);
+  await host.groups.DeleteVolumeGroupSnapshot({ group_snapshot_id: taken?.group_snapshot_id ?? '' });
+  for (const each of [a, b]) await takeBack(host, each);
+  await nothingRemains();
+});
+
 describe('the pool', () => {
   test('has room for what is promised, whatever is written of it', async () => {
     const room = async (): Promise<number> => Number((await host.controller.GetCapacity({})).available_capacity);
