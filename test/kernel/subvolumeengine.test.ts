@@ -236,6 +236,39 @@ describe('snapshots and clones', () => {
   });
 });
 
+test("what was deleted comes back from the trash as it was, and its room is anybody's", async () => {
+  await host.close();
+  const place = {
+    base: shared.path,
+    pool: join(pool.path, 'berth'),
+    engine: 'subvolume',
+    trashRetention: '1h',
+  } as const;
+  host = await TestNode.make(place);
+  await host.start();
+  const served = await serveVolume(host, v);
+  await fill(join(served.target, 'big'), 40 * MiB);
+  const snapshot = await snapshotOf('s', served.id);
+  await host.controller.DeleteSnapshot({ snapshot_id: snapshot });
+  await takeBack(host, served);
+  for (const id of [snapshot, served.id]) await host.act('undelete', id);
+  expect(await serveVolume(host, v)).toEqual(served);
+  expect((await stat(join(served.target, 'big'))).size).toBe(40 * MiB);
+  await expect(writeFile(join(host.pool, 'snapshots', snapshot, 'file'), '')).rejects.toMatchObject({ code: 'EROFS' });
+  await host.controller.DeleteSnapshot({ snapshot_id: snapshot });
+  await takeBack(host, served);
+  await subvolumes.clean(pool.path);
+  const room = Number((await host.controller.GetCapacity({})).available_capacity);
+  // Nearly all, for which the 40 MiB have to go.
+  const nearly = room - (room % 4096) - 16 * MiB;
+  const whole = await createVolume(host, { ...v, name: 'whole', bytes: nearly });
+  await host.controller.DeleteVolume({ volume_id: whole });
+  await host.close();
+  host = await TestNode.make({ ...place, trashRetention: '0' });
+  await host.start();
+  await nothingRemains();
+});
+
 test('a group of snapshots is taken of volumes that nobody writes to, for there is no holding them still', async () => {
   const [a, b] = [await serveVolume(host, { ...v, name: 'a' }), await serveVolume(host, { ...v, name: 'b' })];
   const group = { name: 'g', source_volume_ids: [a.id, b.id] };
