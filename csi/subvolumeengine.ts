@@ -85,7 +85,7 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
       (mount) => mount.device === pool.device && (mount.root === root || mount.root.startsWith(`${root}/`)),
     );
     const places = here.map(({ mountPoint, options }) => ({ path: mountPoint, readonly: options.includes('ro') }));
-    return { attached: places.length > 0, places };
+    return { attached: places.length > 0, places, superOptions: here[0]?.superOptions };
   }
 
   /** A read-only subvolume cannot change its parent, which is a thing it knows. */

@@ -89,7 +89,7 @@ export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsE
     const own = [homeOf(id), trashOf(id)];
     const shown = (await mountsOf(id)).filter(({ mountPoint }) => !own.includes(mountPoint));
     const places = shown.map(({ mountPoint, options }) => ({ path: mountPoint, readonly: options.includes('ro') }));
-    return { attached: places.length > 0, places };
+    return { attached: places.length > 0, places, superOptions: shown[0]?.superOptions };
   }
 
   /** Makes the filesystem where it is missing, and gives it its size where it has another. */
