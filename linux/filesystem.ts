@@ -27,7 +27,7 @@ export interface FilesystemUsage {
   readonly inodes: { readonly total: bigint; readonly used: bigint; readonly available: bigint };
 }
 
-/** Paths that lead to a symbolic link are refused with ELOOP. Nothing here blocks the event loop. */
+/** Files and devices that are symbolic links are refused with ELOOP. Nothing here blocks the event loop. */
 export interface Filesystems {
   /** What files in a folder can do. Leaves nothing in the folder. */
   abilitiesOf(folder: string): Promise<FolderAbilities>;
@@ -53,7 +53,10 @@ export interface Filesystems {
    * nothing remains.
    */
   copy(source: string, target: string): Promise<void>;
-  /** The file's extents in order, after it was written back. Throws UNSUPPORTED where the filesystem does not tell. */
+  /**
+   * The file's extents in order, after it was written back. Throws UNSUPPORTED where the filesystem does not tell, and
+   * FAILED_PRECONDITION when there are too many to hold.
+   */
   extents(file: string): Promise<readonly FileExtent[]>;
   /** Writes a filesystem into a file whose content is empty (see `identify`), keeping its space, and makes it durable. */
   format(file: string, request: { readonly type: FilesystemType; readonly uuid: string }): Promise<void>;

@@ -5,7 +5,7 @@ import { filesystemState, identifyBytes, identifyContent } from './superblock.ts
 import type { Content, FilesystemState } from './superblock.ts';
 
 async function beginningOf(file: string): Promise<Buffer> {
-  const handle = await open(file, constants.O_RDONLY);
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const buffer = Buffer.alloc(identifyBytes);
     const { bytesRead } = await handle.read(buffer, 0, identifyBytes, 0);
