@@ -85,6 +85,15 @@ export function storageContract(world: () => StorageWorld): void {
     },
   );
 
+  test('files attached at once get devices of their own', async () => {
+    const { folder, filesystems, loops } = world();
+    const files = ['a.img', 'b.img', 'c.img'].map((name) => join(folder, name));
+    for (const file of files) await filesystems.allocate(file, MiB);
+    const devices = await Promise.all(files.map((file) => loops.attach(file, { readonly: false })));
+    expect(new Set(devices.map(({ path }) => path)).size).toBe(3);
+    await Promise.all(files.map((file) => loops.detach(file)));
+  });
+
   test('a device node is shown at a file', async () => {
     const { folder, filesystems, loops, mounts } = world();
     const [file, target] = [join(folder, 'a.img'), join(folder, 'node')];

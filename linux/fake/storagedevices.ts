@@ -22,12 +22,14 @@ export function fakeLoopDevices(tables: FakeTables): LoopDevices {
     attach: async (file, { readonly, discard = false }) => {
       tables.step('attach');
       const key = await files.keyOf(file);
+      const bytes = (await stat(file, { bigint: true })).size;
+      // From here on without waiting: two that attach at once get two numbers.
       const present = tables.attached.get(key);
       if (present !== undefined && present.device.readonly !== readonly)
         throw new BerthError('FAILED_PRECONDITION', `${file} is attached already`);
       if (present !== undefined) {
         present.discard = discard;
-        present.bytes = (await stat(file, { bigint: true })).size;
+        present.bytes = bytes;
         return present.device;
       }
       const taken = new Set([...tables.attached.values()].map(({ device }) => device.number));
@@ -36,7 +38,7 @@ export function fakeLoopDevices(tables: FakeTables): LoopDevices {
       // Room for partitions (max_part), as some kernels have it: then the minor number is not the device's.
       const id = `7:${number * 8}`;
       const device = { number, path: `/dev/loop${number}`, device: id, directIo: true, readonly };
-      tables.attached.set(key, { device, bytes: (await stat(file, { bigint: true })).size, discard });
+      tables.attached.set(key, { device, bytes, discard });
       return device;
     },
     grow: async (file) => {
