@@ -39,8 +39,11 @@ const request = libcAsync('int ioctl(int fd, unsigned long request, void *argume
 
 /** How often another process may take the free number before us. Each try takes part in one race only. */
 const attachTries = 64;
-/** Whoever probes a device when it changes (udev) holds it for some milliseconds; a detach completes when it lets go. */
-const detachWaits = [0, 5, 20, 100, 400] as const;
+/**
+ * Whoever probes a device when it changes (udev) holds it for some milliseconds; a detach completes when it lets go. The second
+ * time only looks whether the first was enough.
+ */
+const detachWaits = [0, 0, 5, 20, 100, 400] as const;
 
 interface AttachOptions {
   readonly readonly: boolean;

@@ -87,30 +87,68 @@ export async function allNumbers(): Promise<number[]> {
   return devices.flatMap((device) => /^loop(\d+)$/.exec(device)?.[1] ?? []).map(Number);
 }
 
-/** Where a file was found last. Figures are asked for every minute and volume; the whole list need not be read each time. */
-const lastNumbers = new Map<string, number>();
+/** An attachment that the kernel has confirmed. */
+interface Known {
+  readonly number: number;
+  readonly dev: bigint;
+  readonly ino: bigint;
+  /** Of the device: another for each attaching and detaching. */
+  readonly sequence: string;
+}
+
+/** By path. Attachments are looked at many times in a volume's life: the whole list need not be read each time. */
+const known = new Map<string, Known>();
+
+function attribute(number: number, name: string): string {
+  return readFileSync(`/sys/block/loop${number}/${name}`, 'utf8').trim();
+}
+
+/** The number of the device's present attachment; undefined before Linux 5.15, which does not count them. */
+function sequenceOf(number: number): string | undefined {
+  try {
+    return attribute(number, 'diskseq');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Remembers what was found, with a sequence that was read before the kernel confirmed it. */
+function remember(file: string, { number, dev, ino }: Omit<Known, 'sequence'>, sequence: string | undefined): void {
+  if (sequence === undefined) known.delete(file);
+  else known.set(file, { number, dev, ino, sequence });
+}
+
+/** The device as it was confirmed earlier, if it is still that attachment: then there is no need to open and ask it. */
+function stillKnown(file: string, { dev, ino }: Pick<Known, 'dev' | 'ino'>): LoopDevice | undefined {
+  const last = known.get(file);
+  if (last?.dev !== dev || last.ino !== ino || sequenceOf(last.number) !== last.sequence) return undefined;
+  const { number } = last;
+  return {
+    number,
+    path: `/dev/loop${number}`,
+    device: deviceOf(number),
+    directIo: attribute(number, 'loop/dio') === '1',
+    readonly: attribute(number, 'ro') === '1',
+  };
+}
 
 /** See `LoopDevices.find`. */
 export async function find(file: string): Promise<LoopDevice | undefined> {
   const { dev, ino } = await stat(file, { bigint: true });
-  const last = lastNumbers.get(file);
-  const wanted = { name: basename(file), dev, ino };
-  const found =
-    (last === undefined ? undefined : await match([last], wanted)) ?? (await match(await allNumbers(), wanted));
-  if (found === undefined) lastNumbers.delete(file);
-  else lastNumbers.set(file, found.number);
-  return found;
-}
-
-/** The first of the devices that is attached to the file. */
-async function match(
-  numbers: readonly number[],
-  { name, dev, ino }: { readonly name: string; readonly dev: bigint; readonly ino: bigint },
-): Promise<LoopDevice | undefined> {
-  for (const number of numbers) {
+  try {
+    const device = stillKnown(file, { dev, ino });
+    if (device !== undefined) return device;
+  } catch {
+    // It is being detached at this moment.
+  }
+  known.delete(file);
+  const name = basename(file);
+  for (const number of await allNumbers()) {
     if (!isNamed(number, name)) continue;
+    const sequence = sequenceOf(number);
     const status = await statusOf(number);
     if (status?.device !== dev || status.inode !== ino) continue;
+    remember(file, { number, dev, ino }, sequence);
     return {
       number,
       path: `/dev/loop${number}`,
