@@ -74,6 +74,11 @@ export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsE
   // IDs come from records, whose IDs were checked by pattern: they cannot leave the folder.
   const homeOf = (id: string): string => join(folders.images, id);
   const trashOf = (id: string): string => join(folders.trash, id);
+  /**
+   * What pods are shown: not the whole filesystem, for the kubelet unstages nothing while the same root of a filesystem is mounted
+   * anywhere else, as this one always is at its home.
+   */
+  const contentOf = (id: string): string => join(homeOf(id), 'data');
   const exists = async (folder: string): Promise<boolean> => (await missingIsUndefined(stat(folder))) !== undefined;
 
   /** Where the volume's filesystem is mounted, its home among them. The ID is its source: nobody else's tmpfs has that name. */
@@ -99,16 +104,16 @@ export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsE
     if (there.length === 0) {
       const options = ['mode=0755', ...sizeOptions(volume)];
       await mounts.mount({ source: volume.id, target: home, fsType: 'tmpfs', options });
-      return;
-    }
-    if (!there.some(({ mountPoint }) => mountPoint === home)) {
-      // Somebody has taken it off its home, but it is still shown somewhere: another one would be empty.
-      const whole = there.find(({ root }) => root === '/');
-      if (whole === undefined) throw new BerthError('BUSY', `a part of volume ${volume.id} is mounted; unmount that`);
-      await mounts.bind({ source: whole.mountPoint, target: home, readonly: false });
-    }
-    if (!hasSize(await bytesAt(home), volume.bytes))
+    } else if (!there.some(({ mountPoint }) => mountPoint === home)) {
+      const advice = 'they go on with it, and its bytes end with the last of them';
+      throw new BerthError(
+        'BUSY',
+        `somebody has unmounted volume ${volume.id} in its pool while pods use it: ${advice}`,
+      );
+    } else if (!hasSize(await bytesAt(home), volume.bytes)) {
       await mounts.remount({ target: home, options: sizeOptions(volume) });
+    }
+    await mkdir(contentOf(volume.id), { recursive: true, mode: 0o755 });
   }
 
   async function bytesAt(folder: string): Promise<bigint> {
@@ -170,7 +175,7 @@ export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsE
       const options = bindOptions('tmpfs', flags);
       await mountHome(volume);
       atPoint('stage.attached');
-      await mounts.bind({ source: homeOf(volume.id), target: folder, readonly: false, options });
+      await mounts.bind({ source: contentOf(volume.id), target: folder, readonly: false, options });
       atPoint('stage.mounted');
     },
     unmount: (path) => mounts.unmount(path),

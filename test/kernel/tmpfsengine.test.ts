@@ -75,15 +75,29 @@ test('its bytes stay for the next pod and over a restart of the agent, and end w
   expect(await remains()).toEqual([]);
 });
 
-test('its bytes stay when somebody takes it off the pool while a pod has it', async () => {
+test('it shares no root with another mount, for then the kubelet would not unstage it', async () => {
+  const served = await serveVolume(host, v);
+  const ofVolume = (await kernelMounts().list()).filter(({ source }) => source === served.id);
+  expect(ofVolume.map(({ mountPoint, root }) => [mountPoint, root]).toSorted()).toEqual(
+    [
+      [join(host.pool, 'images', served.id), '/'],
+      [served.staging, '/data'],
+      [served.target, '/data'],
+    ].toSorted(),
+  );
+  await takeBack(host, served);
+});
+
+test('a pod goes on when somebody takes it off the pool; it does not grow, and the next pod has an empty one', async () => {
   const served = await serveVolume(host, v);
   await writeFile(join(served.target, 'file'), 'precious');
   execFileSync('umount', [join(host.pool, 'images', served.id)]);
   const grow = { volume_id: served.id, volume_path: served.target, capacity_range: { required_bytes: '67108864' } };
-  await host.node.NodeExpandVolume(grow);
+  await expect(host.node.NodeExpandVolume(grow)).rejects.toThrow(/its bytes end with the last of them/);
+  expect(await readFile(join(served.target, 'file'), 'utf8')).toBe('precious');
   await takeFromPod(host, served);
   await serveVolume(host, { ...v, bytes: 64 * MiB });
-  expect(await readFile(join(served.target, 'file'), 'utf8')).toBe('precious');
+  expect(await readdir(served.target)).toEqual([]);
   await takeBack(host, served);
   expect(await remains()).toEqual([]);
 });
