@@ -147,12 +147,17 @@ describe.skipIf(scratch === undefined)('limits (kernel: needs cgroups that limit
       expect(await rateOf(pod, bytes, [`if=${file}`, 'of=/dev/null'])).toBeLessThan(most);
     });
 
-    test('slows a write into the page cache when the program waits for the disk', async () => {
+    // Of a device node that somebody has written to before, cgroup v2 counts what is written back as theirs for a while; after
+    // about a second of the disk's time it sees who writes now. Files are new for each mount.
+    const late = version === 2 && kind === 'raw block';
+    const why = late ? ' (kernel: counts it as that of who wrote first)' : '';
+
+    test.skipIf(late)(`slows a write into the page cache when the program waits for the disk${why}`, async () => {
       const operands = ['if=/dev/zero', `of=${file}`, 'conv=fsync,notrunc'];
       expect(await rateOf(pod, bytes, operands)).toBeLessThan(most);
     });
 
-    test('slows what the kernel writes back by itself', async () => {
+    test.skipIf(late)(`slows what the kernel writes back by itself${why}`, async () => {
       const fresh = kind === 'ext4' ? join(pod.target, 'fresh') : file;
       const rate = rateOf(pod, bytes, ['if=/dev/zero', `of=${fresh}`, 'conv=notrunc'], () => {
         execFileSync('sync', ['--file-system', fresh]);
