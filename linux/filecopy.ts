@@ -4,6 +4,7 @@ import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { BerthError, errnoOf } from '../kit/errors.ts';
 import { inheritNoCow } from './fileattributes.ts';
+import { settle } from './imagefile.ts';
 import { libc, libcAsync, SystemCallError } from './libc.ts';
 
 const FICLONE = 0x40049409;
@@ -85,6 +86,7 @@ export async function copy(source: string, target: string): Promise<void> {
       await copyRange(from, to, buffer, { begin: data, end: hole });
       data = await find(from, hole, SEEK_DATA);
     }
+    await settle(to);
   });
 }
 

@@ -1,6 +1,7 @@
 /** The space of image files: made with or without it, and extended. Never shrunk. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { check, libcAsync } from './libc.ts';
 
 export interface SpaceOptions {
@@ -8,8 +9,23 @@ export interface SpaceOptions {
   readonly sparse?: boolean;
 }
 
+const BTRFS_IOC_START_SYNC = 0x80089418;
+const BTRFS_IOC_WAIT_SYNC = 0x40089416;
+
+const request = libcAsync('int ioctl(int fd, unsigned long request, void *argument)');
 const fallocate = libcAsync('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
 const truncate = libcAsync('int ftruncate(int fd, int64_t length)');
+
+/**
+ * Writes an image back, and makes the pool's figures of free space count it. A btrfs counts what it has given only when its
+ * transaction ends, up to 30 s later: until then the same space would be promised again. Elsewhere the request is unknown.
+ */
+export async function settle(image: FileHandle): Promise<void> {
+  await image.sync();
+  const transaction = Buffer.alloc(8);
+  if ((await request(image.fd, BTRFS_IOC_START_SYNC, transaction)).result < 0) return;
+  await request(image.fd, BTRFS_IOC_WAIT_SYNC, transaction);
+}
 
 /** Gives an open file exactly the size and, unless sparse, the space. */
 async function fill(fd: number, file: string, bytes: bigint, sparse: boolean): Promise<void> {
@@ -23,7 +39,7 @@ export async function allocate(file: string, bytes: bigint, { sparse = false }: 
   const image = await open(file, flags, 0o600);
   try {
     await fill(image.fd, file, bytes, sparse);
-    await image.sync();
+    await settle(image);
   } finally {
     await image.close();
   }
@@ -42,7 +58,7 @@ export async function extend(file: string, bytes: bigint, { sparse = false }: Sp
       if (size < bytes) await truncate(image.fd, size);
       throw error;
     }
-    await image.sync();
+    await settle(image);
   } finally {
     await image.close();
   }
