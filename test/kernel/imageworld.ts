@@ -185,7 +185,7 @@ class ImageWorld {
 
   /** Waits for mount namespaces that somebody makes at this moment: they hold copies of our mounts until they have their root. */
   async #whenFree(work: () => Promise<void>): Promise<void> {
-    await expect.poll(work, { timeout: 20_000 }).toBeUndefined();
+    await expect.poll(work, { timeout: 45_000 }).toBeUndefined();
   }
 }
 
