@@ -6,11 +6,13 @@ import { chmod, lstat, readdir, realpath, rename, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path';
 import { BerthError } from '../kit/errors.ts';
 import type { Subvolumes } from '../linux/btrfs.ts';
+import { rootInode } from '../linux/btrfsioctl.ts';
 import type { BtrfsQuotas } from '../linux/btrfsquota.ts';
 import type { Filesystems } from '../linux/filesystem.ts';
 import type { Mounts } from '../linux/mount.ts';
 import { coveringMount } from '../linux/mountinfo.ts';
 import { bindOptions } from './bindflags.ts';
+import { forEachDespite } from './each.ts';
 import type { Engine, EngineOffers, Placement, Stored } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
 import { missingIsUndefined } from './missing.ts';
@@ -90,10 +92,11 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
 
   /** A read-only subvolume cannot change its parent, which is a thing it knows. */
   async function move(object: Stored, from: string, to: string): Promise<boolean> {
-    if ((await missingIsUndefined(subvolumes.idOf(from))) === undefined) return false;
-    if (isSnapshot(object)) await subvolumes.setReadonly(from, false);
+    const id = await missingIsUndefined(subvolumes.idOf(from));
+    if (id === undefined) return false;
+    await subvolumes.setReadonly(folders.trash, id, false);
     await rename(from, to);
-    if (isSnapshot(object)) await subvolumes.setReadonly(to, true);
+    if (isSnapshot(object)) await subvolumes.setReadonly(folders.trash, id, true);
     await subvolumes.commit(folders.trash);
     return true;
   }
@@ -136,11 +139,12 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
       await move(object, pathOf(object), trashOf(object));
     },
     async emptyTrash(expired) {
-      for (const file of await readdir(folders.trash)) {
-        const ours = poolOf('volume', file) !== undefined || poolOf('snapshot', file) !== undefined;
-        if (ours && expired(file)) await removal.destroy(join(folders.trash, file));
-      }
-      await removal.finish();
+      const ours = (await readdir(folders.trash)).filter(
+        (file) => poolOf('volume', file) !== undefined || poolOf('snapshot', file) !== undefined,
+      );
+      await forEachDespite(ours.filter(expired), (file) => removal.destroy(join(folders.trash, file))).finally(() =>
+        removal.finish(),
+      );
     },
     async restoreFromTrash(object) {
       if (await move(object, trashOf(object), pathOf(object))) return;
@@ -149,7 +153,10 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
     },
     async stage(volume, folder, flags) {
       const options = bindOptions('subvolume', flags);
-      await limits.set(await subvolumes.idOf(pathOf(volume)), volume.bytes);
+      const id = await subvolumes.idOf(pathOf(volume));
+      await limits.set(id, volume.bytes);
+      // A pod that owns the root may have made it read-only: the next one shall find what it was promised.
+      await subvolumes.setReadonly(folders.images, id, false);
       atPoint('stage.attached');
       await mounts.bind({ source: pathOf(volume), target: folder, readonly: false, options });
       atPoint('stage.mounted');
@@ -203,7 +210,7 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
 
   async function bytesOf(path: string): Promise<bigint> {
     const { size, ino } = await lstat(path, { bigint: true });
-    if (ino !== 256n) return size;
+    if (ino !== rootInode) return size;
     return (await quotas.group(images, await subvolumes.idOf(path)))?.referenced ?? 0n;
   }
 }

@@ -6,6 +6,7 @@ import { BerthError } from '../kit/errors.ts';
 import type { SubvolumeLink, Subvolumes } from '../linux/btrfs.ts';
 import { groupOfLevel } from '../linux/btrfsquota.ts';
 import type { BtrfsQuotas, QuotaGroup } from '../linux/btrfsquota.ts';
+import { missingIsUndefined } from './missing.ts';
 
 export interface SubvolumeLimitsParts {
   readonly subvolumes: Subvolumes;
@@ -23,13 +24,11 @@ export function groupAround(id: bigint): bigint {
 }
 
 /** All subvolumes inside one, each before those inside it. */
-export async function subvolumesInside(
-  id: bigint,
-  childrenOf: (parent: bigint) => Promise<readonly bigint[]>,
-): Promise<readonly bigint[]> {
+export function subvolumesInside(id: bigint, links: readonly SubvolumeLink[]): readonly bigint[] {
+  const children = Map.groupBy(links, ({ parent }) => parent);
   const found = [id];
   // It grows while it is walked through.
-  for (const parent of found) for (const child of await childrenOf(parent)) found.push(child);
+  for (const parent of found) for (const link of children.get(parent) ?? []) found.push(link.id);
   return found.slice(1);
 }
 
@@ -45,6 +44,8 @@ export function outstanding(groups: ReadonlyMap<bigint, QuotaGroup>, volumes: re
 
 export class SubvolumeLimits {
   readonly #parts: SubvolumeLimitsParts;
+  /** Subvolumes that are in the group around their volume. */
+  readonly #included = new Set<bigint>();
 
   constructor(parts: SubvolumeLimitsParts) {
     this.#parts = parts;
@@ -73,11 +74,18 @@ export class SubvolumeLimits {
     if ((await quotas.group(folder, groupAround(id))) !== undefined) await quotas.limit(folder, groupAround(id), bytes);
   }
 
-  /** Lets a subvolume hold anything: in one that is full nothing can be destroyed. */
+  /** Lets a subvolume hold anything. */
   async lift(id: bigint): Promise<void> {
     const { quotas, folder } = this.#parts;
-    for (const group of [id, groupAround(id)])
-      if ((await quotas.group(folder, group)) !== undefined) await quotas.limit(folder, group, undefined);
+    for (const group of [id, groupAround(id)]) await missingIsUndefined(quotas.limit(folder, group, undefined));
+  }
+
+  /** All subvolumes inside a volume, each before those inside it. */
+  async inside(id: bigint): Promise<readonly bigint[]> {
+    const { subvolumes, folder } = this.#parts;
+    // Mostly there are none, which is quickly told.
+    if ((await subvolumes.links(folder, id)).length === 0) return [];
+    return subvolumesInside(id, await subvolumes.links(folder));
   }
 
   /** What the volume may hold, or undefined when it has no limit (any more). */
@@ -87,8 +95,8 @@ export class SubvolumeLimits {
 
   /** Bytes the volume holds, with what was made in it; that is put under its limit of `bytes`. */
   async used(id: bigint, bytes: bigint): Promise<bigint> {
-    const { quotas, subvolumes, folder } = this.#parts;
-    await this.#include(id, bytes, async (parent) => (await subvolumes.links(folder, parent)).map((link) => link.id));
+    const { quotas, folder } = this.#parts;
+    await this.#include(id, bytes, await this.inside(id));
     await this.#recount();
     const group = (await quotas.group(folder, groupAround(id))) ?? (await quotas.group(folder, id));
     return group?.referenced ?? 0n;
@@ -99,25 +107,28 @@ export class SubvolumeLimits {
     const { quotas, subvolumes, folder } = this.#parts;
     const links = await subvolumes.links(folder);
     const groups = await quotas.groups(folder);
-    const children = Map.groupBy(links, ({ parent }) => parent);
     const volumes = links.filter(isVolume).map(({ id }) => id);
+    const parents = new Set(links.map(({ parent }) => parent));
     for (const id of volumes) {
       const limit = groups.get(id)?.limit;
-      if (limit === undefined) continue;
-      await this.#include(id, limit, (parent) => Promise.resolve((children.get(parent) ?? []).map((link) => link.id)));
+      if (limit !== undefined && parents.has(id)) await this.#include(id, limit, subvolumesInside(id, links));
     }
     await this.#recount();
     return outstanding(groups, volumes);
   }
 
-  async #include(id: bigint, bytes: bigint, childrenOf: (parent: bigint) => Promise<readonly bigint[]>): Promise<void> {
+  async #include(id: bigint, bytes: bigint, inside: readonly bigint[]): Promise<void> {
     const { quotas, folder } = this.#parts;
-    const inside = await subvolumesInside(id, childrenOf);
-    if (inside.length === 0) return;
+    const fresh = [id, ...inside].filter((member) => !this.#included.has(member));
+    if (inside.length === 0 || fresh.length === 0) return;
     const group = groupAround(id);
     await quotas.createGroup(folder, group);
     await quotas.limit(folder, group, bytes);
-    for (const member of [id, ...inside]) await quotas.assign(folder, { member, group });
+    for (const member of fresh) {
+      // ENOENT: gone since they were listed.
+      await missingIsUndefined(quotas.assign(folder, { member, group }));
+      this.#included.add(member);
+    }
   }
 
   /** The kernel stops counting when it meets what would take long, such as the end of a large snapshot. */

@@ -9,7 +9,7 @@ import type { Subvolumes } from '../linux/btrfs.ts';
 import type { BtrfsQuotas } from '../linux/btrfsquota.ts';
 import { missingIsUndefined } from './missing.ts';
 import type { SubvolumeLimits } from './subvolumelimits.ts';
-import { groupAround, subvolumesInside } from './subvolumelimits.ts';
+import { groupAround } from './subvolumelimits.ts';
 
 export interface SubvolumeRemovalParts {
   readonly subvolumes: Subvolumes;
@@ -25,6 +25,8 @@ const waits = [2, 5, 10, 20, 50, 100, 200, 400, 800] as const;
 
 export class SubvolumeRemoval {
   readonly #parts: SubvolumeRemovalParts;
+  /** Destroyed, and not waited for yet. */
+  #fresh: bigint[] = [];
 
   constructor(parts: SubvolumeRemovalParts) {
     this.#parts = parts;
@@ -35,41 +37,49 @@ export class SubvolumeRemoval {
     const { subvolumes, limits, trash } = this.#parts;
     const id = await missingIsUndefined(subvolumes.idOf(path));
     if (id === undefined) return;
-    const inside = await subvolumesInside(id, async (parent) =>
-      (await subvolumes.links(trash, parent)).map((link) => link.id),
-    );
-    if (inside.length > 0) for (const each of [id, ...inside]) await limits.lift(each);
+    const inside = await limits.inside(id);
+    // Nothing can be destroyed in what is full, or what its owner has made read-only.
+    if (inside.length > 0) {
+      for (const each of [id, ...inside]) {
+        await limits.lift(each);
+        await subvolumes.setReadonly(trash, each, false);
+      }
+    }
     for (const each of [...inside.toReversed(), id]) {
       // In the same or an earlier transaction than the end of the subvolume: a power loss loses both or none.
       await writeFile(join(trash, `.dropped-${each}`), '');
       await subvolumes.destroy(trash, each);
+      this.#fresh.push(each);
     }
   }
 
-  /** Waits a little until the space of what was destroyed is free, and removes the quota groups of what is. */
+  /** Waits a little until the space of what was destroyed is free, and removes the quota groups of all that is. */
   async finish(): Promise<void> {
     const { subvolumes, trash } = this.#parts;
-    if ((await this.#tidy()) === 0) return;
+    const fresh = new Set(this.#fresh);
+    this.#fresh = [];
+    const waiting = async (): Promise<boolean> => (await this.#tidy()).some((id) => fresh.has(id));
+    if (!(await waiting())) return;
     void subvolumes.clean(trash).catch(() => undefined);
     const never = new AbortController().signal;
     for (const wait of waits) {
       await pause(wait, never);
-      if ((await this.#tidy()) === 0) return;
+      if (!(await waiting())) return;
     }
   }
 
-  /** How many are left. */
-  async #tidy(): Promise<number> {
+  /** Those that are left. */
+  async #tidy(): Promise<readonly bigint[]> {
     const { subvolumes, quotas, trash } = this.#parts;
     const ids = (await readdir(trash)).flatMap((file) => notePattern.exec(file)?.[1] ?? []).map(BigInt);
-    let left = 0;
+    const left: bigint[] = [];
     // What was made later may be a member of the group around what was made earlier.
     for (const id of ids.sort((a, b) => (a < b ? 1 : -1))) {
       const freed = !(await subvolumes.exists(trash, id));
       const forgotten =
         freed && (await quotas.removeGroup(trash, id)) && (await quotas.removeGroup(trash, groupAround(id)));
       if (forgotten) await rm(join(trash, `.dropped-${id}`), { force: true });
-      else left++;
+      else left.push(id);
     }
     return left;
   }

@@ -12,6 +12,7 @@ import type { Mounts } from '../linux/mount.ts';
 import { coveringMount } from '../linux/mountinfo.ts';
 import type { MountEntry } from '../linux/mountinfo.ts';
 import { bindOptions } from './bindflags.ts';
+import { forEachDespite } from './each.ts';
 import type { Engine, EngineOffers, Placement, Stored } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
 import { missingIsUndefined } from './missing.ts';
@@ -163,8 +164,8 @@ export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsE
       if (await exists(homeOf(object.id))) await move(object.id, homeOf(object.id), trashOf(object.id));
     },
     async emptyTrash(expired) {
-      for (const id of await readdir(folders.trash))
-        if (poolOf('volume', id) !== undefined && expired(id)) await free(id, trashOf(id));
+      const ours = (await readdir(folders.trash)).filter((id) => poolOf('volume', id) !== undefined);
+      await forEachDespite(ours.filter(expired), (id) => free(id, trashOf(id)));
     },
     async restoreFromTrash({ id }) {
       if (await isAt(id, trashOf(id))) await move(id, trashOf(id), homeOf(id));

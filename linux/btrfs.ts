@@ -2,7 +2,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BerthError } from '../kit/errors.ts';
-import { askBtrfs, withFolder, words } from './btrfsioctl.ts';
+import { askBtrfs, askSubvolume, rootInode, withFolder, words } from './btrfsioctl.ts';
 import { btrfsTrees, lastOffset, searchTree } from './btrfssearch.ts';
 import type { BtrfsItem } from './btrfssearch.ts';
 import { readCopies } from './btrfsspace.ts';
@@ -31,8 +31,8 @@ export interface Subvolumes {
    * included. Durable when it returns. Subvolumes inside the source are empty folders in it.
    */
   snapshot(request: { readonly source: string; readonly target: string; readonly readonly: boolean }): Promise<void>;
-  /** Changes whether the subvolume can be written to. */
-  setReadonly(path: string, readonly: boolean): Promise<void>;
+  /** Changes whether the subvolume can be written to, which whoever owns its root can do, too. */
+  setReadonly(folder: string, id: bigint, readonly: boolean): Promise<void>;
   /** The subvolume's number, never used twice. Throws FAILED_PRECONDITION when the path is a folder inside one. */
   idOf(path: string): Promise<bigint>;
   /** The number of the subvolume that holds the folder. */
@@ -53,8 +53,6 @@ export interface Subvolumes {
 }
 
 const BTRFS_SUPER_MAGIC = 0x9123683en;
-/** The inode of every subvolume's root. */
-const rootInode = 256n;
 /** The tree at the top of the filesystem. */
 const topSubvolume = 5n;
 const lastSubvolume = lastOffset - 255n;
@@ -112,9 +110,8 @@ export function kernelSubvolumes(): Subvolumes {
         askBtrfs(dirname(target), 'SNAP_CREATE_V2', volumeArgument(readonly ? READONLY : 0n, basename(target), fd)),
       );
     },
-    setReadonly: async (path, readonly) => {
-      await assertSubvolume(path);
-      await askBtrfs(path, 'SUBVOL_SETFLAGS', words(readonly ? READONLY : 0n));
+    setReadonly: async (folder, id, readonly) => {
+      await askSubvolume(folder, id, 'SUBVOL_SETFLAGS', words(readonly ? READONLY : 0n));
     },
     idOf: async (path) => {
       await assertSubvolume(path);

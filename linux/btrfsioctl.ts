@@ -1,9 +1,14 @@
 /** How the kernel is asked things about a btrfs: ioctls on an open folder of it, on a worker thread, as most wait for a transaction. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { check, libcAsync } from './libc.ts';
+import { check, libc, libcAsync } from './libc.ts';
 
 const ioctl = libcAsync('int ioctl(int fd, unsigned long request, void *argument)');
+const openByHandle = libcAsync('int open_by_handle_at(int mount, void *handle, int flags)');
+const closeCall = libc('int close(int fd)');
+
+/** The inode of every subvolume's root. */
+export const rootInode = 256n;
 
 /** Requests of linux/btrfs.h, by the name in it without `BTRFS_IOC_`. */
 const requests = {
@@ -31,10 +36,49 @@ export async function askBtrfs(
   request: keyof typeof requests,
   argument: Uint8Array | null,
 ): Promise<number> {
-  return await withFolder(folder, async (fd) => {
-    const { result, errno } = await ioctl(fd, requests[request], argument);
-    return check(result, request, folder, errno);
+  return await withFolder(folder, (fd) => askOpened(fd, request, argument, folder));
+}
+
+/** The same on an open folder, which errors call `subject`. */
+async function askOpened(
+  fd: number,
+  request: keyof typeof requests,
+  argument: Uint8Array | null,
+  subject: string,
+): Promise<number> {
+  const { result, errno } = await ioctl(fd, requests[request], argument);
+  return check(result, request, subject, errno);
+}
+
+/**
+ * Does one request on the root of a subvolume of the folder's filesystem, wherever that is: names on the way there may be anybody's,
+ * and longer than a path can be. Needs CAP_DAC_READ_SEARCH.
+ */
+export async function askSubvolume(
+  folder: string,
+  id: bigint,
+  request: keyof typeof requests,
+  argument: Uint8Array | null,
+): Promise<number> {
+  return await withFolder(folder, async (mount) => {
+    const opened = await openByHandle(mount, handleOf(id), constants.O_RDONLY);
+    const fd = check(opened.result, 'open_by_handle_at', `subvolume ${id}`, opened.errno);
+    try {
+      return await askOpened(fd, request, argument, `subvolume ${id}`);
+    } finally {
+      closeCall(fd);
+    }
   });
+}
+
+/** struct file_handle of a root: size, type (without a parent), then inode, tree and generation (any). */
+function handleOf(id: bigint): Buffer {
+  const handle = Buffer.alloc(28);
+  handle.writeUInt32LE(20, 0);
+  handle.writeInt32LE(0x4d, 4);
+  handle.writeBigUInt64LE(rootInode, 8);
+  handle.writeBigUInt64LE(id, 16);
+  return handle;
 }
 
 /** Opens a folder for as long as the work takes. */

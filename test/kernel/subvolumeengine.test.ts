@@ -140,8 +140,6 @@ describe('a volume', () => {
     await writeFile(join(served.target, 'file'), 'text');
     expect(await readFile(join(target, 'file'), 'utf8')).toBe('text');
     await expect(writeFile(join(target, 'file'), 'no')).rejects.toMatchObject({ code: 'EROFS' });
-    // Nor by the property of the subvolume, which its owner may change where it can be written to.
-    await expect(subvolumes.setReadonly(target, false)).rejects.toMatchObject({ code: 'EROFS' });
     await host.node.NodeUnpublishVolume({ volume_id: served.id, target_path: target });
     await takeBack(host, served);
   });
@@ -192,6 +190,29 @@ describe('what a pod makes inside its volume', () => {
     await expect(subvolumes.create(join(served.target, 'another'))).rejects.toMatchObject({ code: 'EDQUOT' });
     await takeBack(host, served);
     await nothingRemains();
+  });
+
+  test('and makes read-only can be deleted, however deep it lies', async () => {
+    const served = await serveVolume(host, v);
+    const made = [await subvolumes.idOf(served.target)];
+    let folder = served.target;
+    for (let depth = 0; depth < 15; depth++) {
+      folder = join(folder, 'n'.repeat(200));
+      await subvolumes.create(folder);
+      made.push(await subvolumes.idOf(folder));
+    }
+    for (const id of made) await subvolumes.setReadonly(pool.path, id, true);
+    await takeBack(host, served);
+    await nothingRemains();
+  });
+
+  test('and makes read-only can be written to by the next pod', async () => {
+    const served = await serveVolume(host, v);
+    await subvolumes.setReadonly(pool.path, await subvolumes.idOf(served.target), true);
+    await takeFromPod(host, served);
+    await serveVolume(host, v);
+    await writeFile(join(served.target, 'file'), 'text');
+    await takeBack(host, served);
   });
 
   test('counts from the next look at the room of the pool on', async () => {
