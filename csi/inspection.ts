@@ -22,7 +22,9 @@ export async function lookAtVolumes(
     for (const volume of byAge(pool.volumes)) {
       const places = await pool.placesOf(volume, mounted);
       const used = await usedIn(volume, places, pool);
-      views.push(volumeView(volume, pool.name, { places, used, allocated: await allocatedTo(volume, pool.folders) }));
+      const allocated = await allocatedTo(volume, pool.folders);
+      const reasons = pool.reasonsOf(volume);
+      views.push(volumeView(volume, pool.name, { places, reasons, used, allocated }));
     }
   return views;
 }
@@ -43,7 +45,7 @@ export async function lookAtPools(pools: readonly ShownPool[]): Promise<readonly
   return await Promise.all(
     pools.map(async (pool) => {
       try {
-        return poolView(pool, await pool.figures(), '');
+        return poolView(pool, await pool.figures(), pool.reasons?.join(', ') ?? '');
       } catch (error) {
         return poolView(pool, undefined, messageOf(error));
       }

@@ -138,13 +138,11 @@ export async function inspectObject(
   const health =
     trashed === undefined ? await attempt('its health', () => pool.healthOf(object, placement)) : undefined;
   const usage = place === undefined ? undefined : await attempt('its use', () => pool.usageOf(object, place.path));
+  const places = await placesAt(placement, object, pool);
+  const reasons = health?.map(({ reason }) => reason);
   return {
     kind: 'volume',
-    ...volumeView(object, pool.name, {
-      places: await placesAt(placement, object, pool),
-      used: usage?.bytes.used,
-      allocated,
-    }),
+    ...volumeView(object, pool.name, { places, reasons, used: usage?.bytes.used, allocated }),
     ...details,
     parameters: object.parameters,
     limits: object.mutable,

@@ -53,6 +53,8 @@ export async function readPool(
       if (!isSubvolume) return await filesystems.usage(at);
       throw new BerthError('UNSUPPORTED', 'a subvolume shows the figures of its whole pool; an agent knows its own');
     },
+    reasons: undefined,
+    reasonsOf: () => undefined,
     healthOf: () => Promise.resolve([]),
     look,
   };

@@ -1,7 +1,7 @@
 /** A pool as it is shown: the agent's own, or a folder that is read while no agent runs. Whoever shows it changes nothing. */
 import type { FilesystemUsage } from '../linux/filesystem.ts';
 import type { Placement } from './engine.ts';
-import type { HealthStatus } from './health.ts';
+import type { HealthReason, HealthStatus } from './health.ts';
 import type { VolumeNodeState } from './nodestate.ts';
 import type { PoolFolders } from './pool.ts';
 import type { SnapshotRecord } from './snapshot.ts';
@@ -29,7 +29,10 @@ export interface ShownPool {
   placesOf(volume: VolumeRecord, mounted: ReadonlySet<string>): Promise<Places>;
   /** Figures of a filesystem volume that is mounted at the path. */
   usageOf(volume: VolumeRecord, path: string): Promise<FilesystemUsage>;
-  /** What is wrong with a volume that was found at `placement`; nothing where nobody knows. */
+  /** What was wrong with it at the last look, in stable words; undefined before the first, as for its volumes. */
+  readonly reasons: readonly HealthReason[] | undefined;
+  reasonsOf(volume: VolumeRecord): readonly HealthReason[] | undefined;
+  /** What is wrong now with a volume that was found at `placement`; nothing where nobody knows. */
   healthOf(volume: VolumeRecord, placement: Placement): Promise<readonly HealthStatus[]>;
   /** Where the volume is, as the kernel says it. */
   look(volume: VolumeRecord): Promise<Placement>;

@@ -138,10 +138,15 @@ describe('volumes', () => {
     },
   );
 
-  test('whose bytes are gone can be inspected all the same', async () => {
+  test('whose bytes are gone can be inspected all the same, and say so', async () => {
     const id = await create('a');
+    expect(await inspect(id)).toMatchObject({ reasons: [], health: [] });
     await rm(join(host.pool, 'images', `${id}.img`));
-    expect(await inspect(id)).toMatchObject({ file: null, attached: false, device: null });
+    const expected = { file: null, attached: false, device: null, reasons: ['ImageMissing'] };
+    expect(await inspect(id)).toMatchObject({
+      ...expected,
+      health: [{ severity: 'data_loss', reason: 'ImageMissing' }],
+    });
   });
 });
 

@@ -5,26 +5,42 @@ import type { PoolConfig } from './config.ts';
 import { lookAtPools, lookAtSnapshots, lookAtTrash, lookAtVolumes } from './inspection.ts';
 import type { StorageKernel } from './kernel.ts';
 import { findObject, inspectObject } from './objectinspection.ts';
+import type { HealthReason } from './health.ts';
+import type { HealthWatch } from './healthwatch.ts';
 import type { OpenPool } from './openpool.ts';
 import type { Pools } from './pools.ts';
 import { mountedPlaces } from './shownpool.ts';
 import type { ShownPool } from './shownpool.ts';
+import { StorageHealth } from './storagehealth.ts';
 import { poolView } from './views.ts';
 
 export interface StorageViewsParts {
   readonly configured: readonly PoolConfig[];
   readonly kernel: StorageKernel;
   /** Undefined while the service does not run. */
-  readonly running: () => { readonly pools: Pools; readonly missing: ReadonlyMap<string, string> } | undefined;
+  readonly running: () => RunningStorage | undefined;
+}
+
+interface RunningStorage {
+  readonly pools: Pools;
+  /** Pools that could not be opened, with the reason. */
+  readonly missing: ReadonlyMap<string, string>;
+  readonly watch: Pick<HealthWatch, 'pools' | 'volumes'>;
 }
 
 export function storageViews({ configured, kernel, running }: StorageViewsParts): Pick<Service, 'views' | 'actions'> {
-  const open = (): Pools => {
-    const pools = running()?.pools;
-    if (pools !== undefined) return pools;
+  const health = new StorageHealth(kernel);
+  const open = (): RunningStorage => {
+    const now = running();
+    if (now !== undefined) return now;
     throw new BerthError('UNAVAILABLE', 'the storage plugin does not run; /readyz and the log of the agent say why');
   };
-  const shown = (): readonly ShownPool[] => open().all().map(showPool(kernel));
+  const shown = (now = open()): readonly ShownPool[] => {
+    const reasons = new Map(now.watch.volumes().map((figures) => [figures.volume, figures.reasons]));
+    return now.pools
+      .all()
+      .map((pool) => showPool(pool, { kernel, health, ofPools: now.watch.pools(), ofVolumes: reasons }));
+  };
   return {
     views: {
       volumes: () => lookAtVolumes(shown(), kernel.mounts),
@@ -33,7 +49,7 @@ export function storageViews({ configured, kernel, running }: StorageViewsParts)
       inspect: async (of) => [await inspectObject(shown(), of)],
       pools: async () => {
         const now = running();
-        const views = now === undefined ? [] : await lookAtPools(now.pools.all().map(showPool(kernel)));
+        const views = now === undefined ? [] : await lookAtPools(shown(now));
         const seen = new Set(views.map(({ name }) => name));
         const missing = configured.filter(({ name }) => !seen.has(name));
         const reasonOf = (name: string): string => now?.missing.get(name) ?? 'the storage plugin does not run';
@@ -47,7 +63,7 @@ export function storageViews({ configured, kernel, running }: StorageViewsParts)
     },
     actions: {
       undelete: async (of) => {
-        const pools = open();
+        const { pools } = open();
         const found = findObject(shown(), of, 'trashed');
         const { id } = found.object;
         if (found.trashed === undefined)
@@ -61,8 +77,17 @@ export function storageViews({ configured, kernel, running }: StorageViewsParts)
   };
 }
 
-function showPool({ filesystems }: StorageKernel): (open: OpenPool) => ShownPool {
-  return ({ pool, config, parts }) => ({
+interface ShowingParts {
+  readonly kernel: StorageKernel;
+  readonly health: StorageHealth;
+  /** As they were last looked at: of pools by name, of volumes by ID. */
+  readonly ofPools: ReadonlyMap<string, readonly HealthReason[]>;
+  readonly ofVolumes: ReadonlyMap<string, readonly HealthReason[]>;
+}
+
+function showPool(open: OpenPool, { kernel: { filesystems }, health, ofPools, ofVolumes }: ShowingParts): ShownPool {
+  const { pool, config, parts } = open;
+  return {
     name: pool.name,
     id: pool.id,
     node: pool.node,
@@ -81,7 +106,9 @@ function showPool({ filesystems }: StorageKernel): (open: OpenPool) => ShownPool
     },
     placesOf: (volume, mounted) => Promise.resolve(mountedPlaces(volume, parts.nodeState.of(volume.id), mounted)),
     usageOf: async (volume, path) => await (parts.engine.usage?.(volume) ?? filesystems.usage(path)),
-    healthOf: () => Promise.resolve([]),
+    reasons: ofPools.get(pool.name),
+    reasonsOf: (volume) => ofVolumes.get(volume.id),
+    healthOf: async (volume, placement) => (await health.ofVolume(open, volume, placement)).statuses,
     look: (volume) => parts.engine.look(volume),
-  });
+  };
 }

@@ -24,11 +24,11 @@ export interface StoragePoolView {
   readonly trash: number | null;
   readonly volumes: number;
   readonly snapshots: number;
-  /** Why the figures are not known; empty when they are. */
+  /** What is wrong with it, in stable words, or why its figures are not known; empty when it is well. */
   readonly reason: string;
 }
 
-/** `reason` is why there are no figures. */
+/** `reason` is what is wrong with it. */
 export function poolView(
   pool: Pick<ShownPool, 'name' | 'id' | 'engine' | 'path' | 'volumes' | 'snapshots'>,
   figures: PoolFigures | undefined,
@@ -74,6 +74,8 @@ export interface VolumeView {
   readonly allocated: number | null;
   readonly provisioning: 'thick' | 'thin';
   readonly state: string;
+  /** What was wrong with it when it was last looked at, in stable words; null before that. */
+  readonly reasons: readonly string[] | null;
   /** Where it is staged; empty when it is not. */
   readonly staged: string;
   readonly published: readonly PlaceView[];
@@ -86,6 +88,7 @@ export interface VolumeView {
 /** What was seen of a volume beside its record. */
 export interface SeenVolume {
   readonly places: Places;
+  readonly reasons: readonly string[] | undefined;
   readonly used: bigint | undefined;
   readonly allocated: bigint | undefined;
 }
@@ -103,6 +106,7 @@ export function volumeView(record: VolumeRecord, pool: string, seen: SeenVolume)
     allocated: numberOf(seen.allocated),
     provisioning,
     state,
+    reasons: seen.reasons ?? null,
     staged: seen.places.staged,
     published: seen.places.published.map(placeView),
     source: source === undefined ? '' : `${source.kind} ${source.id}`,

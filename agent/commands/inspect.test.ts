@@ -32,6 +32,7 @@ const volume: InspectedVolume = {
   ...common,
   kind: 'volume',
   used: Gi,
+  reasons: [],
   provisioning: 'thick',
   staged: '/k/globalmount',
   published: [

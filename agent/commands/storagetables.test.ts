@@ -19,6 +19,7 @@ const volume: VolumeView = {
   allocated: 10 * Gi,
   provisioning: 'thick',
   state: 'ready',
+  reasons: [],
   staged: '/k/plugins/kubernetes.io/csi/a/globalmount',
   published: [{ path: '/k/pods/u/volumes/a/mount', readonly: false, pod: 'default/web-0' }],
   source: '',
@@ -31,12 +32,21 @@ function cells(text: string): string[] {
 }
 
 test('volumes, with who has them', () => {
-  const unused = { ...volume, claim: '', used: null, published: [], staged: '', source: 'snapshot s1-x' };
-  expect(cells(format('volumes', 'table', [volume, unused, { ...volume, published: [] }], now))).toEqual([
-    'ID|CLAIM|POOL|TYPE|SIZE|USED|PROVISIONING|STATE|PODS|SOURCE|AGE',
-    `${id}|default/data|fast|xfs|10Gi|1.5Gi|thick|published|default/web-0|<none>|24h`,
-    `${id}|<none>|fast|xfs|10Gi|<none>|thick|ready|<none>|snapshot s1-x|24h`,
-    `${id}|default/data|fast|xfs|10Gi|1.5Gi|thick|staged|<none>|<none>|24h`,
+  const unused = {
+    ...volume,
+    claim: '',
+    used: null,
+    published: [],
+    staged: '',
+    source: 'snapshot s1-x',
+    reasons: null,
+  };
+  const ill = { ...volume, published: [], reasons: ['ImageMissing'] };
+  expect(cells(format('volumes', 'table', [volume, unused, ill], now))).toEqual([
+    'ID|CLAIM|POOL|TYPE|SIZE|USED|PROVISIONING|STATE|HEALTH|PODS|SOURCE|AGE',
+    `${id}|default/data|fast|xfs|10Gi|1.5Gi|thick|published|ok|default/web-0|<none>|24h`,
+    `${id}|<none>|fast|xfs|10Gi|<none>|thick|ready|<unknown>|<none>|snapshot s1-x|24h`,
+    `${id}|default/data|fast|xfs|10Gi|1.5Gi|thick|staged|ImageMissing|<none>|<none>|24h`,
     '',
   ]);
   const [heading, row] = cells(format('volumes', 'wide', [volume], now));

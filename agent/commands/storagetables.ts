@@ -36,7 +36,7 @@ export const storageTables: Readonly<Record<(typeof storedKinds)[number], Table>
   volumes: (items, { wide, now }) =>
     table(
       [
-        ...['ID', 'CLAIM', 'POOL', 'TYPE', 'SIZE', 'USED', 'PROVISIONING', 'STATE', 'PODS', 'SOURCE', 'AGE'],
+        ...['ID', 'CLAIM', 'POOL', 'TYPE', 'SIZE', 'USED', 'PROVISIONING', 'STATE', 'HEALTH', 'PODS', 'SOURCE', 'AGE'],
         ...(wide ? ['NAME', 'ALLOCATED', 'PUBLISHED'] : []),
       ],
       (items as readonly VolumeView[]).map((item) => [
@@ -48,6 +48,7 @@ export const storageTables: Readonly<Record<(typeof storedKinds)[number], Table>
         item.used === null ? '' : sizeText(item.used),
         item.provisioning,
         stateOf(item),
+        item.reasons === null ? '<unknown>' : item.reasons.length === 0 ? 'ok' : item.reasons.join(','),
         item.published.map(({ pod }) => (pod === '' ? 'elsewhere' : pod)).join(','),
         item.source,
         ageText(now - Date.parse(item.createdAt)),

@@ -51,7 +51,7 @@ test('a volume is told of with its claim and its pods', async () => {
   await scene.ready('reader');
   const { name, handle } = await volumeOf(scene, 'shown');
   expect(await berth('get', 'volumes')).toMatch(
-    new RegExp(`${handle} +${namespace}/shown +default +ext4 +64Mi .* published +${namespace}/reader `),
+    new RegExp(`${handle} +${namespace}/shown +default +ext4 +64Mi .* published +\\S+ +${namespace}/reader `),
   );
   expect(await berth('get', 'pools')).toMatch(/RANGE [^]*POOL [^]*\ndefault +image /);
   const shown = JSON.parse(await berth('inspect', `${namespace}/shown`, '-o', 'json')) as InspectedVolume;
