@@ -4,8 +4,11 @@ import { withoutLimits } from './poollimits.ts';
 import type { PoolParts } from './poolparts.ts';
 import type { VolumeRecord } from './volume.ts';
 
-/** Pods wait while their filesystem is frozen. Sharing bytes takes milliseconds, copying them the time of the disk. */
-const limitMs = { shared: 5_000, full: 60_000, none: 0 } as const;
+/**
+ * Pods wait while their filesystem is frozen. Sharing bytes takes milliseconds, and seconds where the file has very many extents
+ * (1 to 6 s with 60,000 of them); copying takes the time of the disk.
+ */
+const limitMs = { shared: 20_000, full: 60_000, none: 0 } as const;
 
 /**
  * Runs `work` while the volumes are frozen, and thaws them afterwards whatever happens, at the latest when the time is over: then
