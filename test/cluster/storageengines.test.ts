@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { claimManifest, useScene } from './scene.ts';
 import { snapshotManifest, snapshotReady, snapshotRefused } from './snapshots.ts';
-import { fromClaim, useClass, volumePod } from './volumes.ts';
+import { fromClaim, useClass, volumeGone, volumeOf, volumePod } from './volumes.ts';
 import type { PodVolume } from './volumes.ts';
 
 const scene = useScene('storageengines');
@@ -57,4 +57,11 @@ test('memory is as large as was asked for, keeps its files from pod to pod, and 
   await scene.apply(volumePod('memory', [at('memory')]));
   await scene.ready('memory');
   expect((await scene.inside('memory', 'cat /data/file')).text).toBe('here');
+});
+
+test.each(['restored', 'tree', 'memory'])('nothing of volume %s is left when it is deleted', async (claim) => {
+  const volume = await volumeOf(scene, claim);
+  await scene.remove('pod', claim);
+  await scene.remove('pvc', claim);
+  await volumeGone(scene, volume);
 });
