@@ -35,6 +35,27 @@ test('a hundredth of the disk is left, at least 16 MiB', async () => {
   expect(await new Ledger({ pool: 'p', space: disk(10n * GiB).read }).available()).toBe(10n * GiB - (10n * GiB) / 100n);
 });
 
+test('who needs the space that is being freed waits for it, and nobody else', async () => {
+  const space = disk(100n * MiB);
+  space.used = 64n * MiB;
+  const ledger = new Ledger({ pool: 'p', space: space.read });
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  ledger.whileFreeing(promise);
+  await ledger.reserve('small', 4n * MiB);
+  const waiting = [ledger.reserve('large', 64n * MiB), ledger.available()] as const;
+  space.used = 0n;
+  resolve(undefined);
+  await waiting[0];
+  expect(await waiting[1]).toBeLessThanOrEqual(80n * MiB);
+  expect(await ledger.available()).toBe(16n * MiB);
+});
+
+test('space that could not be freed is not waited for again', async () => {
+  const ledger = new Ledger({ pool: 'p', space: disk(100n * MiB).read });
+  ledger.whileFreeing(Promise.reject(new Error('the disk broke')));
+  expect(await ledger.available()).toBe(84n * MiB);
+});
+
 test('whatever is made and deleted in parallel, no more is promised than there is', async () => {
   const step = fc.record({ id: fc.nat(7), bytes: fc.bigInt(1n, 64n), ticks: fc.nat(6), kept: fc.boolean() });
   const property = fc.asyncProperty(

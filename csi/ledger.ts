@@ -2,6 +2,7 @@
  * What a pool has promised: space of volumes and snapshots that exist or are being made. Parallel creates cannot promise twice.
  * Of each promise a part is taken already, that is counted as used by the pool's filesystem; the rest must stay free.
  */
+import { pause } from '../kit/backoff.ts';
 import { BerthError } from '../kit/errors.ts';
 import { KeyedLock } from '../kit/keyedlock.ts';
 import { formatBytes, GiB, MiB } from './quantity.ts';
@@ -30,6 +31,9 @@ interface Entry {
   readonly running: boolean;
 }
 
+/** Milliseconds. */
+const longestFreeing = 2_000;
+
 export interface LedgerOptions {
   readonly pool: string;
   /** The configured capacity. */
@@ -51,6 +55,7 @@ export class Ledger {
   readonly #entries = new Map<string, Entry>();
   // Reading the free space and changing what is promised from it happen one after another.
   readonly #lock = new KeyedLock();
+  readonly #freeing = new Set<Promise<unknown>>();
   #spare: Spare = { bytes: 0n, most: 0n, reclaim: () => Promise.resolve(false) };
 
   constructor(options: LedgerOptions) {
@@ -72,9 +77,25 @@ export class Ledger {
     this.#entries.set(id, { promised, taken: least(promised, taken), running: false });
   }
 
+  /** Space is being given back to the filesystem: until that has ended the pool looks fuller than it will be. */
+  whileFreeing(work: Promise<unknown>): void {
+    const ended = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#freeing.add(ended);
+    void ended.then(() => this.#freeing.delete(ended));
+  }
+
   /** The largest volume that can be made now, in bytes. */
   async available(): Promise<bigint> {
-    return await this.#lock.run('space', () => this.#available(this.#spare.bytes));
+    // csi-provisioner asks right after a deletion. A huge file takes longer to be freed than it should wait.
+    if (this.#freeing.size > 0) {
+      const end = new AbortController();
+      await Promise.race([this.#freed(), pause(longestFreeing, end.signal)]);
+      end.abort();
+    }
+    return await this.#availableNow();
   }
 
   /** Bytes the filesystem is short of what has to stay free: others, or thin volumes, took it. */
@@ -97,6 +118,7 @@ export class Ledger {
 
   /** Promises `bytes` more to the object, or throws RESOURCE_EXHAUSTED with the figures. */
   async reserve(id: string, bytes: bigint): Promise<void> {
+    if (this.#freeing.size > 0 && bytes > (await this.#availableNow())) await this.#freed();
     await this.#lock.run('space', async () => {
       let available = await this.#available();
       // Nothing is freed where all of it would not be enough; what was freed is looked at, not believed.
@@ -169,6 +191,14 @@ export class Ledger {
       `pool "${this.#options.pool}" can take a volume of ${formatBytes(available)}, ${formatBytes(asked)} asked${running}; ` +
         'delete volumes, enlarge the pool or ask for less [pool-full]',
     );
+  }
+
+  async #freed(): Promise<void> {
+    while (this.#freeing.size > 0) await Promise.allSettled(this.#freeing);
+  }
+
+  async #availableNow(): Promise<bigint> {
+    return await this.#lock.run('space', () => this.#available(this.#spare.bytes));
   }
 
   #sum(of: (entry: Entry) => bigint): bigint {

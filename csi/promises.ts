@@ -39,3 +39,16 @@ export async function measure(family: string, parts: PoolParts): Promise<void> {
     parts.log.warn({ event: 'pool.measure_failed', family, reason: String(error) }, 'shared space was not measured');
   }
 }
+
+/**
+ * Gives back the space of what was deleted, after the deletion has been answered: unlinking takes milliseconds for a small file and
+ * seconds for a huge one. Should it fail, the filesystem still counts the file as used and the next deletion or start removes it.
+ */
+export function freeSpaceOf({ id, family }: Stored, parts: PoolParts): void {
+  const { trash, ledger, operations } = parts;
+  const freeing = operations.named('space of', id, async () => {
+    await trash.purgeExpired();
+    await measure(family, parts);
+  });
+  ledger.whileFreeing(freeing);
+}

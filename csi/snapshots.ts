@@ -4,7 +4,7 @@ import { failureOf } from './failures.ts';
 import { whileFrozen } from './freezing.ts';
 import { newObjectId } from './objectid.ts';
 import type { PoolParts } from './poolparts.ts';
-import { measure, promiseOf } from './promises.ts';
+import { freeSpaceOf, measure, promiseOf } from './promises.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import type { VolumeRecord } from './volume.ts';
 
@@ -97,9 +97,8 @@ export class Snapshots {
     await store.remove(record.id);
     atPoint('unsnapshot.forgotten');
     snapshots.forget(record);
-    await trash.purgeExpired();
     await ledger.release(record.id);
-    await measure(record.family, this.#parts);
+    freeSpaceOf(record, this.#parts);
   }
 
   #sameSource(existing: SnapshotRecord, request: NewSnapshot): SnapshotRecord {

@@ -2,7 +2,7 @@
 import { BerthError } from '../kit/errors.ts';
 import type { Stored } from './engine.ts';
 import type { PoolParts } from './poolparts.ts';
-import { measure } from './promises.ts';
+import { freeSpaceOf } from './promises.ts';
 import { differenceTo } from './sizing.ts';
 import type { NewVolume } from './sizing.ts';
 import type { SnapshotRecord } from './snapshot.ts';
@@ -83,11 +83,8 @@ export class Volumes {
     atPoint('delete.forgotten');
     volumes.forget(record);
     await nodeState.set(record.id, { published: [] });
-    // In the call, not after it: the provisioner asks for the capacity next. An unlink takes some milliseconds.
-    // Should it fail, the filesystem still counts the file as used and the next deletion or start removes it.
-    await trash.purgeExpired();
     await ledger.release(record.id);
-    await measure(record.family, this.#parts);
+    freeSpaceOf(record, this.#parts);
   }
 
   #createNew(request: NewVolume): Promise<VolumeRecord> {

@@ -89,6 +89,8 @@ async function takeBack({ id, staging, target }: Served): Promise<void> {
   await untilFree(() => node.NodeUnpublishVolume({ volume_id: id, target_path: target }));
   await untilFree(() => node.NodeUnstageVolume({ volume_id: id, staging_target_path: staging }));
   await untilFree(() => controller.DeleteVolume({ volume_id: id }));
+  // Which waits until the space is given back.
+  await controller.GetCapacity({});
 }
 
 /** Everything of ours there is: images and their devices, records, mounts below the node's folder. */

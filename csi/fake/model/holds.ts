@@ -8,7 +8,10 @@ import { availableIn } from './model.ts';
 import { stagingOf, targetOf } from './send.ts';
 
 /** The pool's folders and what the node lists are what the model has. */
-export async function expectPoolAsModelled({ node, model }: ModelledNode): Promise<void> {
+export async function expectPoolAsModelled(modelled: ModelledNode): Promise<void> {
+  const { node, model } = modelled;
+  // Which waits for what is being freed.
+  await modelled.free();
   const files = async (folder: string): Promise<string[]> => (await readdir(join(node.pool, folder))).sort();
   const idsOf = (objects: readonly { readonly id: string }[]): string[] => objects.map(({ id }) => id).sort();
   const [volumes, snapshots, groups] = [idsOf(model.volumes), idsOf(model.snapshots), idsOf(model.groups)];
