@@ -68,6 +68,8 @@ async function main(options: StartOptions, signal: AbortSignal): Promise<void> {
     name: 'start',
     nodes: options.nodes,
     images: ['busybox', ...sidecarImages, ...snapshotImages],
+    // A pool on which volumes and snapshots share bytes.
+    disks: [{ target: '/var/lib/berth/pools/default', bytes: 10 * 2 ** 30, filesystem: 'xfs' }],
     onStep: say,
   }).catch((error: unknown) => {
     // Nobody waits for the image any more.

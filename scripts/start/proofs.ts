@@ -1,9 +1,11 @@
 /** What `npm start` proves of the examples, one sentence each; a proof that fails throws and names what was seen. */
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { run } from '../../cluster/command.ts';
 import { BerthError } from '../../kit/errors.ts';
+import { manifestFolder } from '../deploy.ts';
 import { eventsOf, inPod, isSettled, kubectl, listPods } from '../kubectl.ts';
 import type { Pod } from '../kubectl.ts';
 
@@ -15,6 +17,7 @@ export interface Proof {
 }
 
 const namespace = 'berth-examples';
+const snapshotFolder = join(manifestFolder, 'examples/snapshot');
 /** Major and minor number of /dev/fuse: fixed in the kernel's list of devices. */
 const fuse = { major: 10, minor: 229 };
 
@@ -93,6 +96,29 @@ export function exampleProofs(cluster: Cluster): readonly Proof[] {
         const read = 'dd if=/dev/volume bs=4096 count=1 2>/dev/null | head -n 1';
         const { text } = await inside('block', `${write} 2>/dev/null && ${read}`);
         return text === token ? token : refuse(`block read "${text}" after writing ${token}`);
+      },
+    },
+    {
+      claim: 'a snapshot gives back what a volume held, in a larger one',
+      prove: async () => {
+        const token = randomUUID();
+        const inExamples = async (...args: readonly string[]): Promise<unknown> =>
+          kubectl(cluster, [...args, '-n', namespace]);
+        await inside('web', `echo ${token} > /data/snapshotted && sync`);
+        try {
+          await inExamples('apply', '-f', join(snapshotFolder, 'snapshot.yaml'));
+          const ready = '--for=jsonpath={.status.readyToUse}=true';
+          await inExamples('wait', 'volumesnapshot/web', ready, '--timeout=60s');
+          await inside('web', 'rm /data/snapshotted && sync');
+          await inExamples('apply', '-f', join(snapshotFolder, 'restored.yaml'));
+          await inExamples('wait', 'pod/restored', '--for=condition=Ready', '--timeout=60s');
+          const { text } = await inside('restored', 'cat /data/snapshotted; df -m /data | tail -n 1');
+          if (!text.startsWith(token)) refuse(`the restored volume has "${text}" in place of ${token}`);
+          return text.replaceAll(/\s+/g, ' ');
+        } finally {
+          for (const kind of ['pod/restored', 'pvc/restored', 'volumesnapshot/web'])
+            await inExamples('delete', kind, '--ignore-not-found', '--wait', '--timeout=60s');
+        }
       },
     },
     {
