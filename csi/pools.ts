@@ -205,7 +205,7 @@ export class Pools {
     if (open === undefined)
       throw new BerthError(
         'RESOURCE_EXHAUSTED',
-        `source ${source.kind} ${source.id} lies on another node; the copy has to be made there`,
+        `source ${source.kind} ${source.id} lies on another node, where the copy has to be made; in Kubernetes the claim names it in its annotation volume.kubernetes.io/selected-node`,
       );
     if (name === undefined || name === open.pool.name) return open;
     throw new BerthError(
