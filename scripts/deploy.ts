@@ -40,7 +40,7 @@ export async function applyBerth(
 }
 
 /**
- * The snapshot API, its controller, Berth's class and the policies that say which node has a source, as docs/storage.md tells it to users. It needs no Berth yet, nor does it
+ * The snapshot API, its controller, Berth's class and the policies that say which node has a source, as docs/claims.md tells it to users. It needs no Berth yet, nor does it
  * wait for the controller, which starts when there is a pod network.
  */
 export async function applySnapshots(cluster: Cluster, progress: (line: string) => void): Promise<void> {

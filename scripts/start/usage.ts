@@ -2,7 +2,7 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import { formatTable } from '../../kit/table.ts';
 
-const programs = /^(berth\.mjs|node|csi-provisioner)$/;
+const programs = /^(berth\.mjs|node|csi-provisioner|csi-resizer|csi-snapshotter)$/;
 
 /** One line a process of Berth's pods on each node. */
 export async function formatUsage(cluster: Cluster): Promise<string> {

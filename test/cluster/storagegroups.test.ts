@@ -18,7 +18,7 @@ const labelled = (name: string): object => ({
 const counter =
   'i=0; while :; do i=$((i + 1)); for d in first second; do echo $i >> /$d/count; fsync /$d/count; done; done';
 
-/** A class for the volumes of a node, as docs/storage.md has it. */
+/** A class for the volumes of a node, as docs/claims.md has it. */
 const groupClass = {
   apiVersion: 'groupsnapshot.storage.k8s.io/v1',
   kind: 'VolumeGroupSnapshotClass',

@@ -56,7 +56,7 @@ test('a filesystem grows under a pod that writes, which misses nothing', async (
   expect((await bytesOf('busy')) - before).toBeGreaterThan(280 * MiB);
   const { text } = await scene.inside(
     'busy',
-    "dd if=/dev/zero of=/data/file bs=1M count=400 conv=fsync 2>&1; sed '$d' /data/count",
+    "dd if=/dev/zero of=/data/file bs=1M count=280 conv=fsync 2>&1; sed '$d' /data/count",
   );
   const numbers = text
     .split('\n')

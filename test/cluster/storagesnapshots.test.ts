@@ -68,7 +68,7 @@ describe('of a volume whose pod counts', () => {
     const blocks = "df -k /data | awk 'NR == 2 { print $2 }'";
     const [source, larger] = await Promise.all(['counter', 'larger'].map((pod) => scene.inside(pod, blocks)));
     expect(Number(larger?.text) - Number(source?.text)).toBeGreaterThan(250 * 1024);
-    expect((await scene.inside('larger', 'dd if=/dev/zero of=/data/file bs=1M count=400 conv=fsync')).code).toBe(0);
+    expect((await scene.inside('larger', 'dd if=/dev/zero of=/data/file bs=1M count=280 conv=fsync')).code).toBe(0);
   });
 
   test('it outlives the volume it was taken from, and leaves nothing when it is deleted itself', async () => {
