@@ -5,27 +5,16 @@
 import { pause } from '../kit/backoff.ts';
 import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
 import { KeyedLock } from '../kit/keyedlock.ts';
-import type { Logger } from '../kit/log.ts';
 import type { Engine, Stored } from './engine.ts';
-import type { AtPoint } from './faultpoints.ts';
 import type { ReadSpace } from './ledger.ts';
 import type { SnapshotState } from './snapshot.ts';
-import type { RecordStore } from './store.ts';
+import { takeBack } from './trashreturn.ts';
+import type { TakingBackParts } from './trashreturn.ts';
 import type { TrashContent, Trashed, TrashRecords } from './trashrecords.ts';
 
-/** What the trash asks of the pool's ledger. */
-export interface TrashLedger {
-  /** Promises what lies on the disk still its space again; throws RESOURCE_EXHAUSTED when others were promised it meanwhile. */
-  readmit(object: Stored, onDisk: bigint): Promise<void>;
-  release(id: string): Promise<void>;
-}
-
-export interface TrashParts {
+export interface TrashParts extends TakingBackParts {
   readonly engine: Pick<Engine, 'moveToTrash' | 'restoreFromTrash' | 'emptyTrash' | 'sizeOf'>;
   readonly records: TrashRecords;
-  /** Where the records of what lives are. */
-  readonly store: Pick<RecordStore, 'write' | 'remove'>;
-  readonly ledger: TrashLedger;
   /** 0: nothing is kept. */
   readonly retentionMs: number;
   /** Bytes the pool will have more when the object's are removed; undefined when nobody can tell. */
@@ -34,8 +23,6 @@ export interface TrashParts {
   readonly space: ReadSpace;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  readonly log: Logger;
-  readonly atPoint: AtPoint;
 }
 
 /** What one round removes at most: the rest waits for the next, so that unlinking never keeps the disk busy for long. */
@@ -195,59 +182,19 @@ export class Trash {
    */
   async undelete(id: string): Promise<Stored> {
     return await this.#locks.run(id, async () => {
-      const { engine, records, ledger, log, atPoint } = this.#parts;
+      const { records, log, atPoint } = this.#parts;
       const entry = this.#entries.get(id);
       if (entry === undefined) throw new BerthError('NOT_FOUND', `${id} is not in the trash`);
-      const { object } = entry;
-      await ledger.readmit(object, entry.frees ?? 0n);
-      try {
-        // An intent that says `deleting`: after a crash the deletion is finished once more, and it lies here as before.
-        await this.#write(object, 'deleting');
-        atPoint('undelete.intent');
-        await engine.restoreFromTrash(object);
-        atPoint('undelete.moved');
-        const ready = await this.#write(object, 'ready');
-        atPoint('undelete.ready');
-        this.#entries.delete(id);
-        await records.remove(id).catch((error: unknown) => {
-          log.error(
-            { event: 'trash.forget_failed', id, reason: messageOf(error) },
-            'trash record could not be removed',
-          );
-        });
-        atPoint('undelete.forgotten');
-        log.info({ event: 'trash.undeleted', id, name: object.name }, 'brought back');
-        return ready;
-      } catch (error) {
-        await this.#giveUp(object);
-        throw error;
-      }
+      const back = await takeBack(entry, this.#parts);
+      this.#entries.delete(id);
+      await records.remove(id).catch((error: unknown) => {
+        const reason = messageOf(error);
+        log.error({ event: 'trash.forget_failed', id, reason }, 'trash record could not be removed');
+      });
+      atPoint('undelete.forgotten');
+      log.info({ event: 'trash.undeleted', id, name: back.name }, 'brought back');
+      return back;
     });
-  }
-
-  /** Puts an object back that could not be brought back. Should that fail too, the next start does it. */
-  async #giveUp(object: Stored): Promise<void> {
-    const { engine, store, ledger, log } = this.#parts;
-    try {
-      await engine.moveToTrash(object);
-      await store.remove(object.id);
-    } catch (error) {
-      log.error({ event: 'trash.undelete_stuck', id: object.id, reason: messageOf(error) }, 'is half brought back');
-    }
-    await ledger.release(object.id);
-  }
-
-  async #write(object: Stored, state: SnapshotState): Promise<Stored> {
-    const { store } = this.#parts;
-    if (!('sourceId' in object)) {
-      const record = { ...object, state };
-      await store.write({ kind: 'volume', record });
-      return record;
-    }
-    // Its group was deleted with it and does not come back.
-    const record = { ...object, state, groupId: undefined };
-    await store.write({ kind: 'snapshot', record });
-    return record;
   }
 
   /**
