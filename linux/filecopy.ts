@@ -109,8 +109,11 @@ async function copyRange(
   }
 }
 
-/** Whether files in the folder can share bytes: tried with two files without a name, of which nothing remains. */
-export async function canShareBytes(folder: string): Promise<boolean> {
+/**
+ * Whether files in the folder can share bytes: tried with two files without a name, of which nothing remains. They are empty, for
+ * a full disk has to answer too. Undefined: it could not be tried.
+ */
+export async function canShareBytes(folder: string): Promise<boolean | undefined> {
   // linux/fcntl.h; it contains O_DIRECTORY. Not in Node's constants.
   const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
   const opened: FileHandle[] = [];
@@ -118,10 +121,10 @@ export async function canShareBytes(folder: string): Promise<boolean> {
     for (let i = 0; i < 2; i++) opened.push(await open(folder, O_TMPFILE | constants.O_RDWR, 0o600));
     const [from, to] = opened;
     if (from === undefined || to === undefined) return false;
-    await from.write(Buffer.alloc(4096, 1));
     await shareBytes(from, to, folder);
     return true;
   } catch (error) {
+    if (['ENOSPC', 'EDQUOT', 'EROFS'].includes(errnoOf(error) ?? '')) return undefined;
     // EISDIR, EOPNOTSUPP: no files without a name. No filesystem with reflinks is like that.
     const cannot = error instanceof BerthError ? error.code === 'UNSUPPORTED' : isWithoutTmpfile(error);
     if (cannot) return false;

@@ -1,4 +1,4 @@
-/** Reads the default pool of one node: its files, the loop devices on them, mounts, and what the agent remembers. */
+/** Reads the default pool of one node (tests that use others take back what they made there): its files, the loop devices on them, mounts, and what the agent remembers. */
 import { parseRecord } from '../../../csi/store.ts';
 import type { ClusterNode } from '../../../cluster/node.ts';
 import { linesOf, metricsLine, readSections, samplesOf } from './sections.ts';
@@ -20,7 +20,8 @@ export async function readStorage(node: ClusterNode): Promise<NodeStorage> {
     images: `cd ${pool}/images && for f in $(ls -A); do echo "$f $(stat -c '%s %b %B' "$f")"; done; cd /`,
     trash: `ls -A ${pool}/trash`,
     loops: `for i in ${pool}/images/*.img; do losetup -n -O NAME,BACK-FILE -j "$i"; done`,
-    uses: files('/run/berth/storage/*'),
+    // Each pool has a folder for itself there, called by its ID.
+    uses: files(`/run/berth/storage/$(sed -n 's/.*"id":"\\([0-9a-f]*\\)".*/\\1/p' ${pool}/pool.json)`),
     mounts: `awk '{ for (i = 7; $i != "-"; i++); print $5, $(i + 2) }' /proc/1/mountinfo`,
     size: `stat -f -c '%S %b' ${pool}`,
     metrics: metricsLine,
@@ -49,7 +50,8 @@ export async function readStorage(node: ClusterNode): Promise<NodeStorage> {
       .map(([path = '', source = '']) => ({ path, source }))
       .filter(({ path }) => isOurs(path)),
     size: blockBytes * blocks,
-    reserved: samplesOf(read.metrics, 'berth_csi_pool_reserved_bytes')[0]?.value,
+    reserved: samplesOf(read.metrics, 'berth_csi_pool_reserved_bytes').find(({ labels }) => labels === 'pool="default"')
+      ?.value,
   };
 }
 
