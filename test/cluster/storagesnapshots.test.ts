@@ -19,8 +19,9 @@ const fromSnapshot = (name: string): object => ({
   dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name },
 });
 
-/** Appends numbers, each on the disk before the next, and says in `said` which it has seen there. */
-const counter = `i=0; while :; do i=$((i + 1)); echo $i >> /data/count; fsync /data/count; echo $i > /said/count; done`;
+/** Appends numbers, each on the disk before the next, and says in `said` which it has seen there: by a rename, for it is read meanwhile. */
+const say = 'echo $i > /said/next; mv /said/next /said/count';
+const counter = `i=0; while :; do i=$((i + 1)); echo $i >> /data/count; fsync /data/count; ${say}; done`;
 const counting = volumePod('counter', [at('counted'), { name: 'said', source: { emptyDir: {} }, path: '/said' }], {
   node,
   command: ['sh', '-c', `trap 'exit 0' TERM; (${counter}) & wait`],
