@@ -53,6 +53,9 @@ function reserveOf(total: bigint): bigint {
   return fifth < 3n * GiB ? fifth : 3n * GiB;
 }
 
+/** There a piece for trees is as large as one for files; in larger ones trees need less of the whole. */
+const smallFilesystem = 16n * GiB;
+
 function isSnapshot({ id }: Stored): boolean {
   return poolOf('snapshot', id) !== undefined;
 }
@@ -70,6 +73,7 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
   const { ino: imagesInode } = await stat(images, { bigint: true });
   const limits = new SubvolumeLimits({ subvolumes, quotas, folder: images });
   await limits.open(`pool "${name}"`);
+  await keepRoomForTrees();
   const removal = new SubvolumeRemoval({ subvolumes, quotas, limits, trash: folders.trash });
 
   // IDs come from records, whose IDs were checked by pattern: they cannot leave the folder.
@@ -207,6 +211,15 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
       return found;
     },
   };
+
+  /** Unless whoever has mounted it says otherwise. */
+  async function keepRoomForTrees(): Promise<void> {
+    const mount = coveringMount(await mounts.list(), images);
+    if (mount === undefined || mount.superOptions.some((option) => option.startsWith('metadata_ratio='))) return;
+    const { total } = (await filesystems.usage(images)).bytes;
+    // A kernel that refuses keeps the pool from nothing: its promises are then less certain when all is written.
+    await subvolumes.takeForTrees(mount.mountPoint, total < smallFilesystem ? 4 : 16).catch(() => undefined);
+  }
 
   async function bytesOf(path: string): Promise<bigint> {
     const { size, ino } = await lstat(path, { bigint: true });

@@ -5,6 +5,7 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pause } from '../kit/backoff.ts';
+import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Subvolumes } from '../linux/btrfs.ts';
 import type { BtrfsQuotas } from '../linux/btrfsquota.ts';
 import { missingIsUndefined } from './missing.ts';
@@ -25,6 +26,7 @@ const waits = [2, 5, 10, 20, 50, 100, 200, 400, 800] as const;
 
 export class SubvolumeRemoval {
   readonly #parts: SubvolumeRemovalParts;
+  readonly #lock = new KeyedLock();
   /** Destroyed, and not waited for yet. */
   #fresh: bigint[] = [];
 
@@ -34,6 +36,11 @@ export class SubvolumeRemoval {
 
   /** Destroys the subvolume at the path and all inside; nothing happens when there is none. */
   async destroy(path: string): Promise<void> {
+    // Two that empty the trash at once would take each other's away.
+    await this.#lock.run('destroy', () => this.#destroy(path));
+  }
+
+  async #destroy(path: string): Promise<void> {
     const { subvolumes, limits, trash } = this.#parts;
     const id = await missingIsUndefined(subvolumes.idOf(path));
     if (id === undefined) return;

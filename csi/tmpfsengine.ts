@@ -7,6 +7,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { syncFolder } from '../kit/durablefile.ts';
 import { BerthError } from '../kit/errors.ts';
+import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Filesystems } from '../linux/filesystem.ts';
 import type { Mounts } from '../linux/mount.ts';
 import { coveringMount } from '../linux/mountinfo.ts';
@@ -72,6 +73,7 @@ export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsE
     );
   }
 
+  const freeing = new KeyedLock();
   // IDs come from records, whose IDs were checked by pattern: they cannot leave the folder.
   const homeOf = (id: string): string => join(folders.images, id);
   const trashOf = (id: string): string => join(folders.trash, id);
@@ -121,9 +123,12 @@ export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsE
     return (await filesystems.usage(folder)).bytes.total;
   }
 
+  /** One at a time: two that empty the trash at once would take away each other's mounts. */
   async function free(id: string, folder: string): Promise<void> {
-    while (await isAt(id, folder)) await mounts.unmount(folder);
-    await missingIsUndefined(rmdir(folder));
+    await freeing.run(folder, async () => {
+      while (await isAt(id, folder)) await mounts.unmount(folder);
+      await missingIsUndefined(rmdir(folder));
+    });
   }
 
   /** Moves the filesystem (if there is one since the boot) and its folder. */

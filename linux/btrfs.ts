@@ -7,6 +7,7 @@ import { btrfsTrees, lastOffset, searchTree } from './btrfssearch.ts';
 import type { BtrfsItem } from './btrfssearch.ts';
 import { readCopies } from './btrfsspace.ts';
 import type { BtrfsCopies } from './btrfsspace.ts';
+import { reconfigure } from './reconfigure.ts';
 
 /** A subvolume as an entry of a folder of another one. */
 export interface SubvolumeLink {
@@ -24,6 +25,11 @@ export interface Subvolumes {
   isBtrfs(folder: string): Promise<boolean>;
   /** How many copies of what is written the folder's filesystem keeps. */
   copies(folder: string): Promise<BtrfsCopies>;
+  /**
+   * Has the kernel take a piece of space for its trees with every so many that it takes for files, until the filesystem is mounted
+   * anew. Otherwise files that are written quickly can take all pieces, and leave most of the last ones empty.
+   */
+  takeForTrees(mountPoint: string, every: number): Promise<void>;
   /** Makes an empty subvolume at the path, whose parent exists. Durable after the next `commit`. */
   create(path: string): Promise<void>;
   /**
@@ -101,6 +107,7 @@ export function kernelSubvolumes(): Subvolumes {
   return {
     isBtrfs: async (folder) => (await statfs(folder, { bigint: true })).type === BTRFS_SUPER_MAGIC,
     copies: readCopies,
+    takeForTrees: (mountPoint, every) => reconfigure(mountPoint, 'metadata_ratio', String(every)),
     create: async (path) => {
       await askBtrfs(dirname(path), 'SUBVOL_CREATE_V2', volumeArgument(0n, basename(path)));
     },

@@ -324,7 +324,7 @@ describe('the pool', () => {
   });
 
   test('keeps its promises to the last byte', async () => {
-    const small = await makeScratchPool('btrfs', 512 * MiB);
+    const small = await makeScratchPool('btrfs', 1024 * MiB);
     const node = await TestNode.make({ base: shared.path, pool: join(small.path, 'berth'), engine: 'subvolume' });
     await node.start();
     const bytes = Number((await node.controller.GetCapacity({})).available_capacity);
@@ -339,6 +339,16 @@ describe('the pool', () => {
     for (const each of [full, other]) await takeBack(node, each);
     await node.close();
     await small.close();
+  });
+
+  test('is told to keep room for trees, unless whoever mounted it has said how much', async () => {
+    const options = async (): Promise<readonly string[]> =>
+      (await kernelMounts().list()).find(({ mountPoint }) => mountPoint === pool.path)?.superOptions ?? [];
+    // And keeps all it was mounted with.
+    expect(await options()).toEqual(expect.arrayContaining(['metadata_ratio=4', 'commit=1']));
+    await subvolumes.takeForTrees(pool.path, 7);
+    await host.start();
+    expect(await options()).toContain('metadata_ratio=7');
   });
 
   test('reports what it does not know and leaves it', async () => {
