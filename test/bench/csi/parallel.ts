@@ -1,0 +1,81 @@
+/** 50 xfs volumes, eight at a time as csi-provisioner and the kubelet come, beside the same made by a shell one by one. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Scene } from '../benchmark.ts';
+import { sampleInTurn, timed } from '../sampling.ts';
+import type { Side } from '../sampling.ts';
+import { figureOf } from '../stats.ts';
+import type { Figure } from '../stats.ts';
+import { xfs } from './driver.ts';
+import type { DrivenVolume } from './driver.ts';
+import type { Host } from './host.ts';
+import { shell, shellDown, shellUp, untilFreed } from './life.ts';
+import { Shell } from './shell.ts';
+
+const count = 50;
+const atOnce = 8;
+/** The least xfs can have is 300 MiB; all of them together need the disk's space twice in turn. */
+const bytes = 320 * 1024 ** 2;
+const limit = 0.5;
+
+/** The same steps in one script: nobody types 50 volumes. */
+const forAll = (script: string): string => `
+  base="$1" size="$2"
+  for i in $(seq ${count}); do
+    set -- "$base/$i" "$size"
+    ${script}
+  done`;
+
+export async function* parallelFigures({ work, signal }: Scene, host: Host): AsyncIterable<Figure> {
+  const typing = new Shell();
+  const sides = { ours: await overCsi(host), peer: await byShell(join(work, 'shells'), typing) };
+  const samples = await sampleInTurn(sides, { rounds: 5, withinMs: 120_000, signal, warmUp: 1 });
+  typing.end();
+  for (const name of ['up', 'down']) {
+    const peer = { name: `${shell}, one by one`, samples: samples.peer.get(name) ?? [] };
+    yield figureOf({ bench: `csi.parallel.${name}`, ours: samples.ours.get(name) ?? [], peer, limit });
+  }
+}
+
+/** Runs the work for all numbers below `count`, so many at once. */
+async function inParallel(work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+async function overCsi({ driver, pool }: Host): Promise<Side> {
+  const paths = await Promise.all(Array.from({ length: count }, (_, i) => driver.pathsOf(`parallel-${i}`)));
+  return async (round) => {
+    const volumes: DrivenVolume[] = [];
+    const up = await timed(() =>
+      inParallel(async (i) => {
+        const id = await driver.create(`parallel-${round}-${i}`, bytes, xfs);
+        const volume = { id, staging: '', target: '', ...paths[i] };
+        await driver.use(volume, xfs);
+        volumes[i] = volume;
+      }),
+    );
+    const down = await timed(() =>
+      inParallel(async (i) => {
+        const volume = volumes[i];
+        if (volume !== undefined) await driver.takeBack(volume);
+      }),
+    );
+    await untilFreed(pool);
+    return { up, down };
+  };
+}
+
+async function byShell(folder: string, typing: Shell): Promise<Side> {
+  for (let i = 1; i <= count; i++) {
+    await mkdir(join(folder, String(i), 'staging'), { recursive: true });
+    await mkdir(join(folder, String(i), 'target'));
+  }
+  return async () => ({
+    up: await timed(() => typing.run(forAll(shellUp), folder, String(bytes))),
+    down: await timed(() => typing.run(forAll(shellDown), folder, String(bytes))),
+  });
+}
