@@ -77,11 +77,18 @@ export class Groups {
         await this.undo(group);
         return;
       }
-      if (group.state === 'ready') assertMembers(group, members);
-      const deleting: GroupRecord = { ...group, state: 'deleting' };
-      await this.#parts.store.write({ kind: 'group', record: deleting });
-      this.#parts.groups.enter(deleting);
-      await this.finishDeletion(deleting);
+      if (group.state === 'deleting') {
+        await this.finishDeletion(group);
+        return;
+      }
+      assertMembers(group, members);
+      // A member that is being restored from refuses the deletion, before anything of it is written.
+      await this.#holding(group, async () => {
+        const deleting: GroupRecord = { ...group, state: 'deleting' };
+        await this.#parts.store.write({ kind: 'group', record: deleting });
+        this.#parts.groups.enter(deleting);
+        await this.#deleteAll(deleting);
+      });
     });
   }
 
@@ -93,12 +100,17 @@ export class Groups {
 
   /** Goes on with a deletion whose intent is written. */
   async finishDeletion(group: GroupRecord): Promise<void> {
-    for (const member of this.#membersOf(group)) {
-      await this.#parts.operations.exclusive(member.id, 'deleting snapshot', () =>
-        this.#snapshots.deleteExisting(member),
-      );
-    }
+    await this.#holding(group, () => this.#deleteAll(group));
+  }
+
+  async #deleteAll(group: GroupRecord): Promise<void> {
+    for (const member of this.#membersOf(group)) await this.#snapshots.deleteExisting(member);
     await this.#forget(group);
+  }
+
+  async #holding(group: GroupRecord, work: () => Promise<void>): Promise<void> {
+    const ids = this.#membersOf(group).map(({ id }) => id);
+    await this.#parts.operations.exclusiveAll(ids, 'deleting snapshot', work);
   }
 
   #membersOf(group: GroupRecord): readonly SnapshotRecord[] {
