@@ -5,7 +5,8 @@ import { setImmediate } from 'node:timers/promises';
 export type Timings = Readonly<Record<string, number>>;
 /** One round of one side; what it makes it takes back. */
 export type Side = (round: number) => Promise<Timings>;
-type Samples = ReadonlyMap<string, readonly number[]>;
+/** By what was timed. */
+export type Samples = ReadonlyMap<string, readonly number[]>;
 
 export interface SamplingOptions {
   readonly rounds: number;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scene } from '../benchmark.ts';
 import { sampleInTurn, timed } from '../sampling.ts';
-import type { Side } from '../sampling.ts';
+import type { Samples, Side } from '../sampling.ts';
 import { figureOf } from '../stats.ts';
 import type { Figure } from '../stats.ts';
 import { xfs } from './driver.ts';
@@ -43,9 +43,19 @@ export async function* lifeFigures({ work, signal }: Scene, host: Host): AsyncIt
   const sides = { ours: await overCsi(host), peer: await byShell(join(work, 'shell'), typing) };
   const samples = await sampleInTurn(sides, { rounds: 60, withinMs: 45_000, signal });
   typing.end();
-  for (const name of ['up', 'down']) {
-    const peer = { name: shell, samples: samples.peer.get(name) ?? [] };
-    yield figureOf({ bench: `csi.${name}`, ours: samples.ours.get(name) ?? [], peer, limit });
+  yield* wayAndWhole('csi', samples, shell, limit);
+}
+
+/** The way up, the way down, and both together, which has the limit. */
+export function* wayAndWhole(
+  bench: string,
+  { ours, peer }: { readonly ours: Samples; readonly peer: Samples },
+  name: string,
+  wholeLimit: number,
+): Iterable<Figure> {
+  for (const way of ['up', 'down', 'whole']) {
+    const figures = { ours: ours.get(way) ?? [], peer: { name, samples: peer.get(way) ?? [] } };
+    yield figureOf({ bench: `${bench}.${way}`, ...figures, ...(way === 'whole' ? { limit: wholeLimit } : {}) });
   }
 }
 
@@ -64,15 +74,16 @@ async function overCsi({ driver, pool }: Pick<Host, 'pool'> & { readonly driver:
     });
     const down = await timed(() => driver.takeBack({ id, ...paths }));
     await untilFreed(pool);
-    return { up, down };
+    return { up, down, whole: up + down };
   };
 }
 
 async function byShell(folder: string, typing: Shell): Promise<Side> {
   await mkdir(join(folder, 'staging'), { recursive: true });
   await mkdir(join(folder, 'target'));
-  return async () => ({
-    up: await timed(() => typing.run(shellUp, folder, String(bytes))),
-    down: await timed(() => typing.run(shellDown, folder)),
-  });
+  return async () => {
+    const up = await timed(() => typing.run(shellUp, folder, String(bytes)));
+    const down = await timed(() => typing.run(shellDown, folder));
+    return { up, down, whole: up + down };
+  };
 }

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import type { Scene } from '../benchmark.ts';
 import { sampleInTurn, timed } from '../sampling.ts';
 import type { Side } from '../sampling.ts';
-import { figureOf } from '../stats.ts';
 import type { Figure } from '../stats.ts';
 import { xfs } from './driver.ts';
 import type { DrivenVolume } from './driver.ts';
 import type { Host } from './host.ts';
-import { shell, shellDown, shellUp, untilFreed } from './life.ts';
+import { shell, shellDown, shellUp, untilFreed, wayAndWhole } from './life.ts';
 import { Shell } from './shell.ts';
 
 const count = 50;
@@ -31,10 +30,7 @@ export async function* parallelFigures({ work, signal }: Scene, host: Host): Asy
   const sides = { ours: await overCsi(host), peer: await byShell(join(work, 'shells'), typing) };
   const samples = await sampleInTurn(sides, { rounds: 5, withinMs: 120_000, signal, warmUp: 1 });
   typing.end();
-  for (const name of ['up', 'down']) {
-    const peer = { name: `${shell}, one by one`, samples: samples.peer.get(name) ?? [] };
-    yield figureOf({ bench: `csi.parallel.${name}`, ours: samples.ours.get(name) ?? [], peer, limit });
-  }
+  yield* wayAndWhole('csi.parallel', samples, `${shell}, one by one`, limit);
 }
 
 /** Runs the work for all numbers below `count`, so many at once. */
@@ -65,7 +61,7 @@ async function overCsi({ driver, pool }: Host): Promise<Side> {
       }),
     );
     await untilFreed(pool);
-    return { up, down };
+    return { up, down, whole: up + down };
   };
 }
 
@@ -74,8 +70,9 @@ async function byShell(folder: string, typing: Shell): Promise<Side> {
     await mkdir(join(folder, String(i), 'staging'), { recursive: true });
     await mkdir(join(folder, String(i), 'target'));
   }
-  return async () => ({
-    up: await timed(() => typing.run(forAll(shellUp), folder, String(bytes))),
-    down: await timed(() => typing.run(forAll(shellDown), folder, String(bytes))),
-  });
+  return async () => {
+    const up = await timed(() => typing.run(forAll(shellUp), folder, String(bytes)));
+    const down = await timed(() => typing.run(forAll(shellDown), folder, String(bytes)));
+    return { up, down, whole: up + down };
+  };
 }
