@@ -96,7 +96,7 @@ export interface Engine {
   restoreFromTrash(object: Stored): Promise<void>;
   look(volume: VolumeRecord): Promise<Placement>;
   /** Attaches the volume and, for a filesystem, checks, mounts and where needed grows it at the existing folder. On failure it undoes what it did. */
-  stage(volume: VolumeRecord, folder: string, mountFlags: readonly string[]): Promise<void>;
+  stage(volume: VolumeRecord, folder: string, mountFlags: readonly string[]): Promise<VolumeDevice | undefined>;
   /** Takes one mount off the path. */
   unmount(path: string): Promise<void>;
   /** Detaches the volume; it is mounted nowhere any more. Throws BUSY when something keeps it. */

@@ -30,7 +30,7 @@ async function hold<T>(
         log.error({ event: 'volume.thaw_failed', volume: volume.id, reason: messageOf(error) }, 'volume stays frozen');
         throw error;
       });
-      await nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false });
+      nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false });
     }
   };
   const late = Promise.withResolvers<never>();
@@ -50,8 +50,8 @@ async function hold<T>(
   const began = performance.now();
   try {
     for (const volume of volumes) {
-      await nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: true });
-      if (!(await engine.freeze(volume))) await nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false });
+      nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: true });
+      if (!(await engine.freeze(volume))) nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false });
     }
     atPoint('freeze.frozen');
     working = work();

@@ -7,7 +7,7 @@ import { Images, missingIsUndefined } from './image/images.ts';
 import { inspectImage } from './image/inspection.ts';
 import { mountFilesystem } from './image/mounting.ts';
 import { offersOf } from './image/offers.ts';
-import { attachmentOf, placementOf } from './image/placement.ts';
+import { attachmentOf, deviceOf, placementOf } from './image/placement.ts';
 import type { Attachment } from './image/placement.ts';
 import { freezeVolume, thawVolume, whileStill } from './image/stillness.ts';
 import type { StorageKernel } from './kernel.ts';
@@ -69,7 +69,8 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
       if (source === undefined && use.kind === 'filesystem' && use.type !== 'tmpfs')
         await filesystems.format(image, { type: use.type, uuid: use.uuid });
       atPoint('create.formatted');
-      await images.sync(volume);
+      // What is copied is durable already.
+      await Promise.all([source === undefined ? filesystems.settle(image) : undefined, images.sync(volume)]);
     },
     async snapshot(volume, snapshot) {
       await duplicate(volume, images.of(snapshot));
@@ -123,6 +124,7 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
         atPoint('stage.attached');
         await mountFilesystem(volume, { device, folder, flags }, { filesystems, mounts });
         atPoint('stage.mounted');
+        return deviceOf(device);
       } catch (error) {
         const left = await find(volume);
         if (left?.mounts.some(({ mountPoint }) => mountPoint === folder) === true) await mounts.unmount(folder);

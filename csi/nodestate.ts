@@ -5,7 +5,7 @@
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { replaceFile, temporaryPrefix } from '../kit/durablefile.ts';
+import { removeFile, replaceFile, temporaryPrefix } from '../kit/durablefile.ts';
 import { accessModes } from './volume.ts';
 import { poolOf } from './objectid.ts';
 
@@ -68,14 +68,14 @@ export class NodeState {
   }
 
   /** Remembers a volume's state, or forgets it when nothing is left of it. */
-  async set(id: string, state: VolumeNodeState): Promise<void> {
+  set(id: string, state: VolumeNodeState): void {
     // Volumes that do not exist are taken back too, under any ID somebody wrote into a PersistentVolume: `../pool` must not
     // become a file name.
     if (poolOf('volume', id) === undefined) return;
     const path = join(this.#folder, `${id}.json`);
     if (state.staged === undefined && state.published.length === 0 && state.frozen !== true) {
       this.#states.delete(id);
-      await rm(path, { force: true });
+      removeFile(path);
       return;
     }
     replaceFile(path, JSON.stringify(state));

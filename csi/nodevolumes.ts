@@ -78,7 +78,7 @@ export class NodeVolumes {
       const placement = await engine.look(volume);
       if (this.#isStaged(placement, state, path, use.kind)) {
         if (state.staged === undefined || sameArguments(state.staged, wanted)) {
-          await nodeState.set(id, { ...state, staged: wanted });
+          nodeState.set(id, { ...state, staged: wanted });
           return;
         }
         throw new BerthError(
@@ -89,19 +89,15 @@ export class NodeVolumes {
       if (placement.places.length > 0) {
         throw new BerthError('ALREADY_EXISTS', `volume ${id} is mounted elsewhere already; unstage it first`);
       }
-      await assertDirect(kubeletRoot, path);
-      await assertFolder(path);
       await this.#assertFree(path);
-      await nodeState.set(id, { ...state, staged: wanted });
+      await Promise.all([assertDirect(kubeletRoot, path), assertFolder(path)]);
+      nodeState.set(id, { ...state, staged: wanted });
       atPoint('stage.recorded');
       try {
-        await engine.stage(volume, path, use.mountFlags);
-        const now = await engine.look(volume);
-        await limits.reset(now.device?.number);
-        if (this.#isStaged(now, nodeState.of(id), path, use.kind)) return;
-        throw new BerthError('IO_FAILED', `volume ${id} was staged, but the kernel does not show it`);
+        const device = await engine.stage(volume, path, use.mountFlags);
+        await limits.reset(device?.number);
       } catch (error) {
-        await nodeState.set(id, { published: state.published });
+        nodeState.set(id, { published: state.published });
         throw error;
       }
     });
@@ -117,21 +113,22 @@ export class NodeVolumes {
         await this.#assertFree(path);
         return;
       }
-      const published = (await engine.look(volume)).places.filter((place) => place.path !== path);
+      const placement = await engine.look(volume);
+      const published = placement.places.filter((place) => place.path !== path);
       if (published.length > 0) {
         throw new BerthError(
           'FAILED_PRECONDITION',
           `volume ${id} is still mounted at ${published.length} other places`,
         );
       }
-      await this.#unmountAll(volume, path);
+      await this.#unmountAll(volume, path, placement);
       atPoint('unstage.unmounted');
       await engine.detach(volume).catch((error: unknown) => {
         // The image is gone with its disk: nothing is attached.
         if (errnoOf(error) !== 'ENOENT') throw error;
       });
       atPoint('unstage.detached');
-      await nodeState.set(id, { published: [] });
+      nodeState.set(id, { published: [] });
     });
   }
 
@@ -152,7 +149,7 @@ export class NodeVolumes {
       if (isAt(placement, target)) {
         const shownReadonly = placement.places.findLast((place) => place.path === target)?.readonly;
         if (known === undefined ? shownReadonly === readonly : sameArguments(known, wanted)) {
-          await nodeState.set(id, { ...state, published: [...others, wanted] });
+          nodeState.set(id, { ...state, published: [...others, wanted] });
           return;
         }
         throw new BerthError('ALREADY_EXISTS', `volume ${id} is published at that target with other arguments`);
@@ -161,21 +158,19 @@ export class NodeVolumes {
         throw new BerthError('FAILED_PRECONDITION', `volume ${id} is not staged at ${staging}; stage it first`);
       }
       this.#assertShareable(id, placement, state, request);
-      await assertDirect(kubeletRoot, target);
       await this.#assertFree(target);
-      await nodeState.set(id, { ...state, published: [...others, wanted] });
+      await assertDirect(kubeletRoot, target);
+      nodeState.set(id, { ...state, published: [...others, wanted] });
       atPoint('publish.recorded');
       const device = placement.device?.number;
       try {
         await limits.enter(volume, device, target);
         await makeTarget(target, use.kind === 'block' ? 'file' : 'folder');
         await engine.publish(volume, { staging, target, readonly });
-        if (isAt(await engine.look(volume), target)) return;
-        throw new BerthError('IO_FAILED', `volume ${id} was published, but the kernel does not show it at the target`);
       } catch (error) {
         await removeTarget(target).catch(() => undefined);
         await limits.leave(volume, device, target, others);
-        await nodeState.set(id, { ...state, published: others });
+        nodeState.set(id, { ...state, published: others });
         throw error;
       }
     });
@@ -191,13 +186,13 @@ export class NodeVolumes {
       const others = state.published.filter(({ path }) => path !== target);
       if (volume === undefined) await this.#assertFree(target);
       else {
-        const { device } = await engine.look(volume);
-        await limits.leave(volume, device?.number, target, others);
-        await this.#unmountAll(volume, target);
+        const placement = await engine.look(volume);
+        await limits.leave(volume, placement.device?.number, target, others);
+        await this.#unmountAll(volume, target, placement);
       }
       atPoint('unpublish.unmounted');
       await removeTarget(target);
-      await nodeState.set(id, { ...state, published: others });
+      nodeState.set(id, { ...state, published: others });
     });
   }
 
@@ -261,12 +256,12 @@ export class NodeVolumes {
     if (mounted) throw new BerthError('FAILED_PRECONDITION', `something else is mounted at ${path}; unmount it first`);
   }
 
-  /** Unmounts until the kernel no longer shows the volume there. */
-  async #unmountAll(volume: VolumeRecord, path: string): Promise<void> {
+  /** Unmounts until the kernel no longer shows the volume there, as it did in `placement` a moment ago. */
+  async #unmountAll(volume: VolumeRecord, path: string, placement: Placement): Promise<void> {
     const { engine } = this.#parts;
     // A crash between bind and record can leave the volume there twice; each round takes one off.
     let rounds = 0;
-    for (let places = await engine.look(volume); isAt(places, path); places = await engine.look(volume)) {
+    for (let places = placement; isAt(places, path); places = await engine.look(volume)) {
       if (++rounds > maxUnmounts) {
         throw new BerthError(
           'IO_FAILED',

@@ -39,6 +39,11 @@ export class Operations {
     return this.#track(this.#locks.tryRun(`${kind}/${name}`, `${kind} "${name}"`, work));
   }
 
+  /** Runs work that nobody waits for, after earlier work on the same name. */
+  later(kind: string, name: string, work: () => Promise<void>): Promise<void> {
+    return this.#track(this.#locks.run(`${kind}/${name}`, work));
+  }
+
   /** Resolves when nothing runs any more. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);

@@ -41,6 +41,15 @@ export async function measure(family: string, parts: PoolParts): Promise<void> {
 }
 
 /**
+ * The same after the operation that changed the family has been answered: a file that is written to in places has thousands of
+ * extents. Until then what was just made counts as having taken nothing, so that too much is kept free and never too little; whoever
+ * asks what is free waits for this.
+ */
+export function measureLater(family: string, parts: PoolParts): void {
+  parts.ledger.whileFreeing(parts.operations.later('family', family, () => measure(family, parts)));
+}
+
+/**
  * Gives back the space of what was deleted, after the deletion has been answered: unlinking takes milliseconds for a small file and
  * seconds for a huge one. Should it fail, the filesystem still counts the file as used and the next deletion or start removes it.
  */

@@ -92,7 +92,7 @@ export async function reconcile(parts: ReconcileParts): Promise<Findings> {
   }
   for (const record of snapshots.all()) await attempt(record.id, () => settleSnapshot(record, parts));
   for (const record of volumes.all()) await attempt(record.id, () => settleVolume(record, parts));
-  for (const id of nodeState.ids()) if (volumes.find(id) === undefined) await nodeState.set(id, { published: [] });
+  for (const id of nodeState.ids()) if (volumes.find(id) === undefined) nodeState.set(id, { published: [] });
   await trash.purgeExpired();
   for (const record of volumes.all()) await attempt(record.id, () => removeOrphan(record, parts));
   // After the start: until it is measured, more is kept free than has to be.
@@ -121,7 +121,7 @@ async function measureShared(parts: PoolParts): Promise<void> {
 
 async function thaw(record: VolumeRecord, { engine, nodeState }: PoolParts): Promise<Finding> {
   await engine.thaw(record);
-  await nodeState.set(record.id, { ...nodeState.of(record.id), frozen: false });
+  nodeState.set(record.id, { ...nodeState.of(record.id), frozen: false });
   return 'thawed';
 }
 
@@ -181,7 +181,7 @@ async function settlePlacement(
   const published = state.published.filter(({ path }) => places.some((place) => place.path === path));
   // A raw block volume is staged while it is attached; a filesystem only while it is mounted.
   const staged = attached && (record.use.kind === 'block' || places.length > 0) ? state.staged : undefined;
-  await nodeState.set(record.id, staged === undefined ? { published } : { staged, published });
+  nodeState.set(record.id, staged === undefined ? { published } : { staged, published });
   if (!attached || places.length > 0 || staged !== undefined) return undefined;
   await engine.detach(record);
   return 'detached';

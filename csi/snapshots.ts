@@ -4,7 +4,7 @@ import { failureOf } from './failures.ts';
 import { whileFrozen } from './freezing.ts';
 import { newObjectId } from './objectid.ts';
 import type { PoolParts } from './poolparts.ts';
-import { freeSpaceOf, measure, promiseOf } from './promises.ts';
+import { freeSpaceOf, measureLater, promiseOf } from './promises.ts';
 import type { SnapshotRecord } from './snapshot.ts';
 import type { VolumeRecord } from './volume.ts';
 
@@ -159,7 +159,7 @@ export async function takeSnapshots(wanted: readonly SnapshotToTake[], parts: Po
     snapshots.enter(record);
     await ledger.settle(record.id, engine.offers.copies === 'full' ? undefined : 0n);
   }
-  for (const family of new Set(ready.map((record) => record.family))) await measure(family, parts);
+  for (const family of new Set(ready.map((record) => record.family))) measureLater(family, parts);
   return ready;
 }
 

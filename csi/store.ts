@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { syncFolder, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
+import { removeDurably, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
 import { errnoOf, messageOf } from '../kit/errors.ts';
 import { readRegularFile } from '../kit/regularfile.ts';
 import { poolOf } from './objectid.ts';
@@ -177,9 +177,6 @@ export function recordStore(folder: string): RecordStore {
       return await readRecords(folder);
     },
     write: (any) => writeFileAtomic(fileOf(any.record.id), formatRecord(any), { sync: true }),
-    async remove(id) {
-      await rm(fileOf(id), { force: true });
-      await syncFolder(folder);
-    },
+    remove: (id) => removeDurably(fileOf(id)),
   };
 }

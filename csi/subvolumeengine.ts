@@ -164,6 +164,7 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
       atPoint('stage.attached');
       await mounts.bind({ source: pathOf(volume), target: folder, readonly: false, options });
       atPoint('stage.mounted');
+      return undefined;
     },
     unmount: (path) => mounts.unmount(path),
     detach: () => Promise.resolve(),

@@ -11,7 +11,7 @@ import { BerthError, errnoOf } from '../kit/errors.ts';
 export async function assertDirect(root: string, path: string): Promise<void> {
   const parent = dirname(path);
   try {
-    const [realRoot, realParent] = [await realpath(root), await realpath(parent)];
+    const [realRoot, realParent] = await Promise.all([realpath(root), realpath(parent)]);
     if (join(realRoot, relative(root, parent)) === realParent) return;
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
@@ -43,22 +43,30 @@ export async function assertFolder(path: string): Promise<void> {
 
 /** Makes what a volume is mounted on: a folder, or a file for raw block. What is there already is taken if it fits. */
 export async function makeTarget(path: string, wanted: 'folder' | 'file'): Promise<void> {
-  const kind = await kindOf(path);
-  if (kind === wanted) return;
-  if (kind !== 'missing') throw wrongKind(path, wanted);
-  if (wanted === 'folder') {
-    await mkdir(path, { mode: 0o750 });
-    return;
+  try {
+    if (wanted === 'folder') await mkdir(path, { mode: 0o750 });
+    else {
+      const flags = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
+      await (await open(path, flags, 0o600)).close();
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    if ((await kindOf(path)) !== wanted) throw wrongKind(path, wanted);
   }
-  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
-  await (await open(path, flags, 0o600)).close();
 }
 
 /** Removes an empty target; nothing happens when there is none. Never recursive: what is inside is not ours to lose. */
 export async function removeTarget(path: string): Promise<void> {
-  const kind = await kindOf(path);
-  if (kind === 'missing') return;
-  if (kind === 'folder') await rmdir(path);
-  else if (kind === 'file' && (await lstat(path)).size === 0) await unlink(path);
-  else throw new BerthError('FAILED_PRECONDITION', `${path} is no empty folder or file; it is not removed`);
+  try {
+    await rmdir(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT') return;
+    if (errno !== 'ENOTDIR') throw error;
+    if ((await kindOf(path)) !== 'file' || (await lstat(path)).size !== 0)
+      throw new BerthError('FAILED_PRECONDITION', `${path} is no empty folder or file; it is not removed`, {
+        cause: error,
+      });
+    await unlink(path);
+  }
 }

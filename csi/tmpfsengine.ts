@@ -183,6 +183,7 @@ export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsE
       atPoint('stage.attached');
       await mounts.bind({ source: contentOf(volume.id), target: folder, readonly: false, options });
       atPoint('stage.mounted');
+      return undefined;
     },
     unmount: (path) => mounts.unmount(path),
     // It stays at its home: its bytes are for the next pod, too.

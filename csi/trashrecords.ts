@@ -5,7 +5,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { syncFolder, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
+import { removeDurably, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
 import { errnoOf, messageOf } from '../kit/errors.ts';
 import { readRegularFile } from '../kit/regularfile.ts';
 import type { Stored } from './engine.ts';
@@ -127,9 +127,6 @@ export function trashRecords(folder: string): TrashRecords {
       return await readTrash(folder);
     },
     write: (trashed) => writeFileAtomic(fileOf(trashed.object.id), formatTrashed(trashed), { sync: true }),
-    async remove(id) {
-      await rm(fileOf(id), { force: true });
-      await syncFolder(folder);
-    },
+    remove: (id) => removeDurably(fileOf(id)),
   };
 }

@@ -8,7 +8,7 @@ import { parseIoLimits } from './iolimits.ts';
 import { newObjectId } from './objectid.ts';
 import { canLimit } from './poollimits.ts';
 import type { PoolParts } from './poolparts.ts';
-import { measure, promiseOf } from './promises.ts';
+import { measureLater, promiseOf } from './promises.ts';
 import { formatBytes } from './quantity.ts';
 import { commonType, sizeOf, typeIn } from './sizing.ts';
 import type { NewVolume } from './sizing.ts';
@@ -47,7 +47,7 @@ export async function makeVolume(
   volumes.enter(ready);
   const own = source === undefined || engine.offers.copies === 'full';
   await ledger.settle(record.id, own && record.provisioning === 'thick' ? undefined : 0n);
-  if (!own || record.provisioning === 'thin') await measure(ready.family, parts);
+  if (!own || record.provisioning === 'thin') measureLater(ready.family, parts);
   return ready;
 }
 

@@ -82,7 +82,7 @@ export class Volumes {
     await store.remove(record.id);
     atPoint('delete.forgotten');
     volumes.forget(record);
-    await nodeState.set(record.id, { published: [] });
+    nodeState.set(record.id, { published: [] });
     await ledger.release(record.id);
     freeSpaceOf(record, this.#parts);
   }

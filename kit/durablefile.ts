@@ -1,8 +1,14 @@
 /** Writing a file so that a reader sees the old or the new content, never a part; with `sync` also after a power loss. */
 import { randomBytes } from 'node:crypto';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { closeSync, constants, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { open, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { errnoOf } from './errors.ts';
+
+const openFd = promisify(fs.open);
+const fsyncFd = promisify(fs.fsync);
 
 export interface WriteOptions {
   /** File mode of the new file. Default 0600. */
@@ -20,24 +26,28 @@ export async function writeFileAtomic(
   content: string | Uint8Array,
   options: WriteOptions,
 ): Promise<void> {
-  const folder = dirname(path);
   const temporary = temporaryBeside(path);
+  // Each call goes through the thread pool and back, which takes longer than most of them do: O_DSYNC makes writing and
+  // fsync one, and what waits for nothing else goes beside it.
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (options.sync ? constants.O_DSYNC : 0);
   try {
-    const file = await open(temporary, 'wx', options.mode ?? 0o600);
+    const file = await open(temporary, flags, options.mode ?? 0o600);
     try {
       // The mode given to open is cut by the umask.
       if (options.mode !== undefined) await file.chmod(options.mode);
       await file.writeFile(content);
-      if (options.sync) await file.sync();
-    } finally {
+    } catch (error) {
       await file.close();
+      throw error;
     }
-    await rename(temporary, path);
+    // With `allSettled` neither still works on the file when it is removed.
+    const ends = await Promise.allSettled([rename(temporary, path), file.close()]);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  if (options.sync) await syncFolder(folder);
+  if (options.sync) await syncFolder(dirname(path));
 }
 
 /**
@@ -55,16 +65,36 @@ export function replaceFile(path: string, content: string): void {
   }
 }
 
+/** Removes a file on tmpfs, likewise on this thread; nothing happens when there is none. */
+export function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}
+
 function temporaryBeside(path: string): string {
   return join(dirname(path), `${temporaryPrefix}${basename(path)}-${randomBytes(6).toString('hex')}`);
 }
 
 /** Makes creations, renames and removals in a folder durable. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+  const fd = await openFd(folder, 'r');
   try {
-    await handle.sync();
+    await fsyncFd(fd);
   } finally {
-    await handle.close();
+    // Nothing waits to be written through it, so closing it never waits.
+    closeSync(fd);
   }
+}
+
+/** Removes a file durably; nothing happens when there is none. */
+export async function removeDurably(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+  await syncFolder(dirname(path));
 }

@@ -3,6 +3,7 @@
  * limit covers. v2: the group and all below, with what the kernel writes back for them. v1: the processes in that very
  * group only; so each container's group needs it, and the root group, as which the kernel writes back.
  */
+import { readFileSync } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError, errnoOf } from '../kit/errors.ts';
@@ -60,6 +61,11 @@ const v2File = 'io.max';
 /** Containers may have groups of their own inside; who can make more than these can leave them, too. */
 const depthOfContainers = 4;
 
+/** On this thread: the kernel answers from memory, sooner than one way through the thread pool takes. */
+function readKernelFile(path: string): string {
+  return readFileSync(path, 'utf8');
+}
+
 function lineOf(text: string, device: string): readonly string[] | undefined {
   const line = text.split('\n').find((each) => each.startsWith(`${device} `));
   return line?.trim().split(' ').slice(1);
@@ -108,15 +114,11 @@ export function blockCgroups(root = '/sys/fs/cgroup', write: WriteGroupFile = wr
     const at = await here();
     if ('missing' in at) return {};
     if (at.version === 1) {
-      const values = await Promise.all(
-        kinds.map(async (kind) => {
-          const [value] = lineOf(await readFile(join(group, v1Files[kind]), 'utf8'), device) ?? [];
-          return [kind, numberOf(value)] as const;
-        }),
+      return Object.fromEntries(
+        kinds.map((kind) => [kind, numberOf(lineOf(readKernelFile(join(group, v1Files[kind])), device)?.[0])]),
       );
-      return Object.fromEntries(values);
     }
-    const words = lineOf(await readFile(join(group, v2File), 'utf8'), device) ?? [];
+    const words = lineOf(readKernelFile(join(group, v2File)), device) ?? [];
     const pairs = new Map(words.map((word) => [word.split('=')[0], word.split('=')[1]]));
     return Object.fromEntries(kinds.map((kind) => [kind, numberOf(pairs.get(kind))]));
   };

@@ -1,5 +1,5 @@
 /** Files and filesystems for volumes: the bytes of an image, what they hold, and what can be done with it while it is mounted. */
-import { open, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { BerthError } from '../kit/errors.ts';
 import { writeBack } from './blockdevice.ts';
 import { extentsOf } from './extents.ts';
@@ -11,7 +11,7 @@ import type { FolderAbilities } from './filesystemkind.ts';
 import { freeze, thaw } from './freeze.ts';
 import { check } from './fsck.ts';
 import { growMounted, growUnmounted } from './growth.ts';
-import { allocate, extend } from './imagefile.ts';
+import { allocate, extend, settleFile } from './imagefile.ts';
 import type { SpaceOptions } from './imagefile.ts';
 import { makeFilesystem } from './mkfs.ts';
 import type { FilesystemType } from './mkfs.ts';
@@ -34,10 +34,12 @@ export interface Filesystems {
   /** Makes files that are made in the folder from now on be overwritten in place (NOCOW) where that is not the rule: on btrfs. */
   overwriteInPlace(folder: string): Promise<void>;
   /**
-   * Makes a new file of exactly `bytes` bytes, all of them allocated unless `sparse`, readable by root only, and durable.
+   * Makes a new file of exactly `bytes` bytes, all of them allocated unless `sparse`, readable by root only; `settle` makes it durable.
    * Throws EEXIST when the name is taken, ENOSPC when the space is not there (a part of the file then remains).
    */
   allocate(file: string, bytes: bigint, options?: SpaceOptions): Promise<void>;
+  /** Makes what is in a file durable, and the pool's figures of free space count it. */
+  settle(file: string): Promise<void>;
   /**
    * Makes the file at least `bytes` bytes long, durably; unless `sparse` also allocates what of that is a hole. Never
    * shrinks it; repeatable. On ENOSPC the file has its old size.
@@ -58,7 +60,7 @@ export interface Filesystems {
    * FAILED_PRECONDITION when there are too many to hold.
    */
   extents(file: string): Promise<readonly FileExtent[]>;
-  /** Writes a filesystem into a file whose content is empty (see `identify`), keeping its space, and makes it durable. */
+  /** Writes a filesystem into a file whose content is empty (see `identify`), keeping its space; `settle` makes it durable. */
   format(file: string, request: { readonly type: FilesystemType; readonly uuid: string }): Promise<void>;
   /** Reads what a file or block device begins with. */
   identify(file: string): Promise<Content>;
@@ -98,12 +100,6 @@ async function format(
     throw new BerthError('FAILED_PRECONDITION', `${file} holds ${found} already; it is not formatted again`);
   }
   await makeFilesystem(file, type, uuid);
-  const handle = await open(file, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function usage(path: string): Promise<FilesystemUsage> {
@@ -120,6 +116,7 @@ export function kernelFilesystems(): Filesystems {
     abilitiesOf,
     overwriteInPlace,
     allocate,
+    settle: settleFile,
     extend,
     clone,
     copy,

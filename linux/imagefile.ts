@@ -1,5 +1,5 @@
 /** The space of image files: made with or without it, and extended. Never shrunk. */
-import { constants } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { check, libcAsync } from './libc.ts';
@@ -17,14 +17,21 @@ const fallocate = libcAsync('int fallocate(int fd, int mode, int64_t offset, int
 const truncate = libcAsync('int ftruncate(int fd, int64_t length)');
 
 /**
- * Writes an image back, and makes the pool's figures of free space count it. A btrfs counts what it has given only when its
- * transaction ends, up to 30 s later: until then the same space would be promised again. Elsewhere the request is unknown.
+ * Makes the pool's figures of free space count an image. A btrfs counts what it has given only when its transaction ends, up to 30 s
+ * later: until then the same space would be promised again.
  */
-export async function settle(image: FileHandle): Promise<void> {
-  await image.sync();
+async function count(image: FileHandle): Promise<void> {
+  // A filesystem on one block device has that device's number. Those of btrfs are of no device: their major number is 0.
+  if (((fstatSync(image.fd).dev >> 8) & 0xfff) !== 0) return;
   const transaction = Buffer.alloc(8);
   if ((await request(image.fd, BTRFS_IOC_START_SYNC, transaction)).result < 0) return;
   await request(image.fd, BTRFS_IOC_WAIT_SYNC, transaction);
+}
+
+/** Writes an image back, and makes the pool's figures of free space count it. */
+export async function settle(image: FileHandle): Promise<void> {
+  await image.sync();
+  await count(image);
 }
 
 /** Gives an open file exactly the size and, unless sparse, the space. */
@@ -39,6 +46,16 @@ export async function allocate(file: string, bytes: bigint, { sparse = false }: 
   const image = await open(file, flags, 0o600);
   try {
     await fill(image.fd, file, bytes, sparse);
+    await count(image);
+  } finally {
+    await image.close();
+  }
+}
+
+/** See `Filesystems.settle`. */
+export async function settleFile(file: string): Promise<void> {
+  const image = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
     await settle(image);
   } finally {
     await image.close();

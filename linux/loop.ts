@@ -1,13 +1,20 @@
 /** Loop devices: a regular file as a block device, with direct I/O and 4096-byte sectors. Found again by inode, not by name. */
-import { constants, readFileSync } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pause } from '../kit/backoff.ts';
 import { BerthError } from '../kit/errors.ts';
 import { libcAsync, SystemCallError } from './libc.ts';
-import { deviceOf, find, LO_FLAGS_DIRECT_IO, LO_FLAGS_READ_ONLY, loopInfo, openDevice } from './loopfind.ts';
-import type { LoopDevice } from './loopfind.ts';
+import {
+  attachedDevice,
+  deviceOfInode,
+  find,
+  LO_FLAGS_DIRECT_IO,
+  LO_FLAGS_READ_ONLY,
+  loopInfo,
+  openDevice,
+} from './loopfind.ts';
+import type { Inode, LoopDevice } from './loopfind.ts';
 import { freeNumber } from './loopnumber.ts';
 
 export type { LoopDevice } from './loopfind.ts';
@@ -60,15 +67,22 @@ function configuration(fd: number, name: string, readonly: boolean): Buffer {
   return config;
 }
 
-async function configure(image: FileHandle, name: string, { readonly, discard }: AttachOptions): Promise<number> {
-  const controlDevice = await open('/dev/loop-control', constants.O_RDWR);
+interface OpenImage extends Inode {
+  readonly fd: number;
+}
+
+/** Attaches an image to a free device. */
+async function configure(image: OpenImage, file: string, { readonly, discard }: AttachOptions): Promise<LoopDevice> {
+  const name = basename(file);
+  // Not on a worker thread: nothing in opening it can wait.
+  const controlFd = openSync('/dev/loop-control', constants.O_RDWR);
   try {
     for (let attempt = 0; attempt < attachTries; attempt++) {
-      const number = await freeNumber(controlDevice.fd, discard);
+      const number = await freeNumber(controlFd, discard);
       const device = await openDevice(number, readonly ? constants.O_RDONLY : constants.O_RDWR);
       try {
         const { result, errno } = await request(device.fd, LOOP_CONFIGURE, configuration(image.fd, name, readonly));
-        if (result >= 0) return number;
+        if (result >= 0) return attachedDevice(file, image, number);
         const failure = new SystemCallError('LOOP_CONFIGURE', errno, `/dev/loop${number} with ${name}`);
         // The free number is only a hint: somebody else on this kernel was quicker.
         if (failure.code !== 'EBUSY') throw failure;
@@ -77,7 +91,7 @@ async function configure(image: FileHandle, name: string, { readonly, discard }:
       }
     }
   } finally {
-    await controlDevice.close();
+    closeSync(controlFd);
   }
   throw new BerthError('BUSY', `no free loop device for ${name} in ${attachTries} tries; try again`);
 }
@@ -133,28 +147,27 @@ async function keepSpace(number: number): Promise<void> {
 
 async function attach(file: string, options: AttachOptions): Promise<LoopDevice> {
   const { readonly, discard } = options;
-  const present = await find(file);
-  if (present !== undefined && present.readonly !== readonly) {
-    const way = present.readonly ? 'read-only' : 'for writing';
-    throw new BerthError('FAILED_PRECONDITION', `${basename(file)} is attached ${way} already, as ${present.path}`);
-  }
-  let number = present?.number;
-  if (number === undefined) {
-    const access = readonly ? constants.O_RDONLY : constants.O_RDWR;
-    const image = await open(file, access | constants.O_NOFOLLOW);
-    try {
-      number = await configure(image, basename(file), options);
-    } finally {
-      await image.close();
+  const access = readonly ? constants.O_RDONLY : constants.O_RDWR;
+  const image = await open(file, access | constants.O_NOFOLLOW);
+  let present: LoopDevice | undefined;
+  let device: LoopDevice;
+  try {
+    // Of a file that is open: it answers from memory.
+    const { dev, ino } = fstatSync(image.fd, { bigint: true });
+    present = await deviceOfInode(file, { dev, ino });
+    if (present !== undefined && present.readonly !== readonly) {
+      const way = present.readonly ? 'read-only' : 'for writing';
+      throw new BerthError('FAILED_PRECONDITION', `${basename(file)} is attached ${way} already, as ${present.path}`);
     }
+    device = present ?? (await configure({ fd: image.fd, dev, ino }, file, options));
+  } finally {
+    await image.close();
   }
   try {
     if (present !== undefined) await takeSize(present);
     // Otherwise fstrim on the node or `discard` in a pod gives back the space a thick volume has been promised.
-    if (!discard) await keepSpace(number);
-    const dio = readFileSync(`/sys/block/loop${number}/loop/dio`, 'utf8');
-    const directIo = dio.trim() === '1';
-    return { number, path: `/dev/loop${number}`, device: deviceOf(number), directIo, readonly };
+    if (!discard) await keepSpace(device.number);
+    return device;
   } catch (error) {
     if (present === undefined) await detach(file);
     throw error;

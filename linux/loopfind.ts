@@ -87,16 +87,25 @@ export async function allNumbers(): Promise<number[]> {
   return devices.flatMap((device) => /^loop(\d+)$/.exec(device)?.[1] ?? []).map(Number);
 }
 
+/**
+ * Those that have a size, and so every one that is attached: one read, where asking each of them about its file takes one of
+ * each, and whoever asks for a file that is attached nowhere asks all of them.
+ */
+function attachedNumbers(): number[] {
+  const lines = readFileSync('/proc/partitions', 'utf8').split('\n');
+  return lines.flatMap((line) => / loop(\d+)$/.exec(line)?.[1] ?? []).map(Number);
+}
+
 /** An attachment that the kernel has confirmed. */
 interface Known {
-  readonly number: number;
+  readonly device: LoopDevice;
   readonly dev: bigint;
   readonly ino: bigint;
   /** Of the device: another for each attaching and detaching. */
   readonly sequence: string;
 }
 
-/** By path. Attachments are looked at many times in a volume's life: the whole list need not be read each time. */
+/** By path. Attachments are looked at many times in a volume's life: the kernel need not be asked for everything each time. */
 const known = new Map<string, Known>();
 
 function attribute(number: number, name: string): string {
@@ -112,29 +121,43 @@ function sequenceOf(number: number): string | undefined {
   }
 }
 
+/** The file by its inode. */
+export type Inode = Pick<Known, 'dev' | 'ino'>;
+
 /** Remembers what was found, with a sequence that was read before the kernel confirmed it. */
-function remember(file: string, { number, dev, ino }: Omit<Known, 'sequence'>, sequence: string | undefined): void {
+function remember(file: string, { dev, ino }: Inode, device: LoopDevice, sequence: string | undefined): void {
   if (sequence === undefined) known.delete(file);
-  else known.set(file, { number, dev, ino, sequence });
+  else known.set(file, { device, dev, ino, sequence });
 }
 
-/** The device as it was confirmed earlier, if it is still that attachment: then there is no need to open and ask it. */
-function stillKnown(file: string, { dev, ino }: Pick<Known, 'dev' | 'ino'>): LoopDevice | undefined {
-  const last = known.get(file);
-  if (last?.dev !== dev || last.ino !== ino || sequenceOf(last.number) !== last.sequence) return undefined;
-  const { number } = last;
-  return {
+/** What this process has just attached, remembered. The caller keeps the device open, so that it still is that attachment. */
+export function attachedDevice(file: string, inode: Inode, number: number): LoopDevice {
+  const device = {
     number,
     path: `/dev/loop${number}`,
     device: deviceOf(number),
     directIo: attribute(number, 'loop/dio') === '1',
     readonly: attribute(number, 'ro') === '1',
   };
+  remember(file, inode, device, sequenceOf(number));
+  return device;
+}
+
+/** The device as it was confirmed earlier, if it is still that attachment: then there is no need to open and ask it. */
+function stillKnown(file: string, { dev, ino }: Inode): LoopDevice | undefined {
+  const last = known.get(file);
+  if (last?.dev !== dev || last.ino !== ino || sequenceOf(last.device.number) !== last.sequence) return undefined;
+  // It can be lost later, when the pool's filesystem can no longer do it.
+  return { ...last.device, directIo: attribute(last.device.number, 'loop/dio') === '1' };
 }
 
 /** See `LoopDevices.find`. */
 export async function find(file: string): Promise<LoopDevice | undefined> {
-  const { dev, ino } = await stat(file, { bigint: true });
+  return await deviceOfInode(file, await stat(file, { bigint: true }));
+}
+
+/** The same for one that was looked at already. */
+export async function deviceOfInode(file: string, { dev, ino }: Inode): Promise<LoopDevice | undefined> {
   try {
     const device = stillKnown(file, { dev, ino });
     if (device !== undefined) return device;
@@ -143,19 +166,23 @@ export async function find(file: string): Promise<LoopDevice | undefined> {
   }
   known.delete(file);
   const name = basename(file);
-  for (const number of await allNumbers()) {
-    if (!isNamed(number, name)) continue;
+  // Those that are known as another file's are not asked again: with hundreds of volumes that took as long as mounting one.
+  const others = new Set<number>();
+  for (const other of known.values()) if (other.ino !== ino || other.dev !== dev) others.add(other.device.number);
+  for (const number of attachedNumbers()) {
+    if (others.has(number) || !isNamed(number, name)) continue;
     const sequence = sequenceOf(number);
     const status = await statusOf(number);
     if (status?.device !== dev || status.inode !== ino) continue;
-    remember(file, { number, dev, ino }, sequence);
-    return {
+    const device = {
       number,
       path: `/dev/loop${number}`,
       device: deviceOf(number),
       directIo: (status.flags & LO_FLAGS_DIRECT_IO) !== 0,
       readonly: (status.flags & LO_FLAGS_READ_ONLY) !== 0,
     };
+    remember(file, { dev, ino }, device, sequence);
+    return device;
   }
   return undefined;
 }

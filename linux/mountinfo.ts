@@ -22,6 +22,7 @@ export interface MountEntry {
 
 /** The kernel writes space, tab, newline, backslash and `#` as three octal digits. */
 function unescapeField(field: string): string {
+  if (!field.includes('\\')) return field;
   return field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)));
 }
 
@@ -63,10 +64,21 @@ export function coveringMount(entries: readonly MountEntry[], path: string): Mou
   return best;
 }
 
+/** What was read since anything happened outside of this thread. */
+let latest: readonly MountEntry[] | undefined;
+
 /** The mount table of this process now. One read call gives one consistent table up to the kernel's seq buffer. */
-export function readMountInfo(): Promise<MountEntry[]> {
+export function readMountInfo(): Promise<readonly MountEntry[]> {
   return new Promise((resolve) => {
-    // Synchronously: the kernel answers from memory, sooner than the five ways through the thread pool would take.
-    resolve(parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8')));
+    if (latest === undefined) {
+      // Synchronously: the kernel answers from memory, sooner than the five ways through the thread pool would take.
+      latest = parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+      // Whoever asks twice without waiting for anything else in between gets the same. What waits for a call into the kernel is
+      // told only after this has run, and so never sees what was before its call.
+      process.nextTick(() => {
+        latest = undefined;
+      });
+    }
+    resolve(latest);
   });
 }

@@ -34,6 +34,9 @@ const spawnCall = libcAsync(
 );
 const waitCall = libcAsync('int waitpid(int pid, void *status, int options)');
 
+const waitNow = libc('int waitpid(int pid, void *status, int options)');
+const WNOHANG = 1;
+
 const O_CLOEXEC = 0o2000000;
 const ENOENT = 2;
 /** SETPGROUP, SETSIGDEF and SETSIGMASK of spawn.h: a group of its own, and signals as a new process has them. */
@@ -121,8 +124,11 @@ export async function runProgram(
   try {
     const output = await readToEnd(readEnd);
     const status = Buffer.alloc(4);
-    const { result, errno } = await waitCall(pid, status, 0);
-    check(result, 'waitpid', program, errno);
+    // It closes its outputs when it ends: mostly it has by now, and no thread need wait for it.
+    if (check(waitNow(pid, status, WNOHANG), 'waitpid', program) === 0) {
+      const { result, errno } = await waitCall(pid, status, 0);
+      check(result, 'waitpid', program, errno);
+    }
     const word = status.readInt32LE();
     const signal = word & 0x7f;
     return signal === 0 ? { code: (word >> 8) & 0xff, signal: undefined, output } : { code: undefined, signal, output };

@@ -24,6 +24,8 @@ export interface FilesystemState {
 /** How many bytes from the start `identifyContent` wants to see (the farthest superblock is btrfs' at 64 KiB). */
 export const identifyBytes = 128 * 1024;
 
+const zeroes = Buffer.alloc(identifyBytes);
+
 function uuidAt(bytes: Buffer, offset: number): string {
   const hex = bytes.toString('hex', offset, offset + 16);
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
@@ -58,7 +60,7 @@ export function identifyContent(bytes: Buffer): Content {
     return { kind: 'filesystem', type: extType(bytes), uuid: uuidAt(bytes, 0x468) };
   }
   for (const { type, offset, magic } of others) if (at(offset, magic)) return { kind: 'other', type };
-  return bytes.every((byte) => byte === 0) ? { kind: 'empty' } : { kind: 'unknown' };
+  return bytes.equals(zeroes.subarray(0, bytes.length)) ? { kind: 'empty' } : { kind: 'unknown' };
 }
 
 function ext4State(bytes: Buffer): FilesystemState {

@@ -1,7 +1,7 @@
 /** The image files of a pool: which file is whose, their way into the trash and back, and files that are nobody's. */
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncFolder } from '../../kit/durablefile.ts';
+import { removeDurably, syncFolder } from '../../kit/durablefile.ts';
 import { BerthError, errnoOf } from '../../kit/errors.ts';
 import type { Stored } from '../engine.ts';
 import { poolOf } from '../objectid.ts';
@@ -43,16 +43,14 @@ export class Images {
   }
 
   async remove(object: Stored): Promise<void> {
-    await rm(this.of(object), { force: true });
-    // Before the record goes: an image that a power loss brings back would belong to nobody.
-    await this.sync(object);
+    // Durably, before the record goes: an image that a power loss brings back would belong to nobody.
+    await removeDurably(this.of(object));
   }
 
   /** Nothing happens when the image is missing. */
   async moveToTrash(object: Stored): Promise<void> {
     await missingIsUndefined(rename(this.of(object), this.#trashOf(object)));
-    await syncFolder(this.#folders.trash);
-    await this.sync(object);
+    await Promise.all([syncFolder(this.#folders.trash), this.sync(object)]);
   }
 
   /** Nothing happens when the image is in its place. Throws NOT_FOUND when it is nowhere. */

@@ -2,7 +2,7 @@
 import type { LoopDevice, LoopDevices } from '../../linux/loop.ts';
 import type { Mounts } from '../../linux/mount.ts';
 import type { MountEntry } from '../../linux/mountinfo.ts';
-import type { Placement } from '../engine.ts';
+import type { Placement, VolumeDevice } from '../engine.ts';
 import type { VolumeRecord } from '../volume.ts';
 import { missingIsUndefined } from './images.ts';
 import type { Images } from './images.ts';
@@ -34,12 +34,16 @@ export async function attachmentOf(
   return { device, mounts: (await mounts.list()).filter((mount) => shows(mount, volume, device)) };
 }
 
+export function deviceOf({ number, device, directIo }: LoopDevice): VolumeDevice {
+  return { number: device, name: `loop${number}`, directIo };
+}
+
 export function placementOf(attachment: Attachment | undefined, { use }: Pick<VolumeRecord, 'use'>): Placement {
   if (attachment === undefined) return { attached: false, places: [] };
   const { device, mounts } = attachment;
   return {
     attached: true,
-    device: { number: device.device, name: `loop${device.number}`, directIo: device.directIo },
+    device: deviceOf(device),
     // Of a device node that is shown somewhere, they are those of /dev.
     superOptions: use.kind === 'filesystem' ? mounts[0]?.superOptions : undefined,
     places: mounts.map(({ mountPoint, options }) => ({ path: mountPoint, readonly: options.includes('ro') })),

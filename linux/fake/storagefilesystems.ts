@@ -37,6 +37,9 @@ export function fakeFilesystems(tables: FakeTables, options: FakeStorageOptions)
       tables.step('allocate');
       files.extend(files.make(path), path, bytes, sparse);
     },
+    settle: async (path) => {
+      await stat(path);
+    },
     extend: async (path, bytes, { sparse = false } = {}) => {
       tables.step('extend');
       const file = files.get(await files.keyOf(path));
