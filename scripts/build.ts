@@ -5,7 +5,7 @@ import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'no
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { build as bundle } from 'esbuild';
-import { buildExecutable } from '../cni/executable/build.ts';
+import { buildExecutable, executableNotices } from './executable.ts';
 
 const root = join(import.meta.dirname, '..');
 /** Where `build` leaves everything; the build context of daemonset/Containerfile. */
@@ -20,7 +20,7 @@ interface Part {
   readonly inputs: readonly string[];
   /** What it makes, relative to dist/; removed before it is made. */
   readonly outputs: readonly string[];
-  make(): Promise<void>;
+  make(progress: (line: string) => void): Promise<void>;
 }
 
 const rooms = ['agent', 'cni', 'csi', 'deviceplugin', 'kit', 'kubelet', 'linux', 'protos'];
@@ -54,12 +54,12 @@ const parts: readonly Part[] = [
   },
   {
     name: 'CNI executable',
-    // The executable is on its own but for the protocol (cni/protocol.ts says so).
-    inputs: ['cni/executable', 'cni/protocol.ts', 'package-lock.json'],
+    // The executable is on its own but for the protocol and the queue (cni/protocol.ts says so).
+    inputs: ['cni/executable', 'cni/protocol.ts', 'cni/queue/entry.ts', 'scripts/executable.ts', 'scripts/debian.ts'],
     outputs: ['cni'],
-    async make() {
-      await mkdir(join(distFolder, 'cni'), { recursive: true });
-      await buildExecutable(join(distFolder, 'cni/berth'));
+    async make(progress) {
+      await buildExecutable(join(distFolder, 'cni/berth'), progress);
+      await writeFile(join(distFolder, 'cni/NOTICES'), await executableNotices());
     },
   },
   {
@@ -79,7 +79,7 @@ export async function build(progress: (line: string) => void): Promise<string> {
     if (stamps[part.name] === stamp) continue;
     progress(`building ${part.name}`);
     await Promise.all(part.outputs.map((each) => rm(join(distFolder, each), { recursive: true, force: true })));
-    await part.make();
+    await part.make(progress);
     stamps[part.name] = stamp;
     await writeFile(stampsFile, JSON.stringify(stamps));
   }

@@ -1,5 +1,4 @@
 /** The agent's image as a file that containerd imports: daemonset/Containerfile on a base made from Debian packages. */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,22 +7,14 @@ import { run, runChecked } from '../cluster/command.ts';
 import { withLockFile } from '../cluster/lockfile.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { build, distFolder } from './build.ts';
+import { debianRelease, otherMirror, shortHash, slimOptions } from './debian.ts';
 
 /** The name the DaemonSet asks for; the kustomization holds the same (a test compares). */
 export const imageRef = `berth.dev/berth:${manifest.version}`;
 
 const containerfile = join(import.meta.dirname, '../daemonset/Containerfile');
 const baseContainerfile = 'FROM scratch\nADD base.tar /\nCMD ["/bin/bash"]\n';
-/** What a slim base leaves out: nobody reads manuals in a container. Licences stay. */
-const baseOptions = ['doc', 'man', 'info', 'locale', 'lintian', 'linda'].map(
-  (folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`,
-);
-const baseCommand = [
-  '--variant=minbase',
-  ...baseOptions,
-  '--dpkgopt=path-include=/usr/share/doc/*/copyright',
-  'trixie',
-];
+const baseCommand = ['--variant=minbase', ...slimOptions, debianRelease];
 
 export interface BuiltImage {
   /** A Docker archive (uncompressed, which is quicker to write and to import than OCI's gzip). */
@@ -117,17 +108,6 @@ async function removeArchives(folder: string): Promise<void> {
     const unused = name.endsWith('.new') || Date.now() - (await stat(path)).mtimeMs > inUseMs;
     if (unused) await rm(path);
   }
-}
-
-/** The Debian mirror this machine is set to use, where it is not the usual one. */
-async function otherMirror(): Promise<readonly string[]> {
-  const answer = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Origin: Debian', 'Label: Debian']);
-  const mirror = answer.stdout.split('\n').find((line) => /^https?:/.test(line));
-  return mirror === undefined || /^https?:\/\/deb\.debian\.org\//.test(mirror) ? [] : [mirror];
-}
-
-function shortHash(...parts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
 }
 
 if (import.meta.main) {

@@ -1,32 +1,59 @@
-/** Puts a call into the queue on the node's side: bounded, whole or not at all. Loaded only when the agent does not answer. */
+/** Puts a call into the queue on the node's side: bounded, whole or not at all. */
 import { largestEntry, largestQueue, mostEntries, unfinishedPrefix } from '../queue/entry.ts';
+import { SystemError, checked } from './calls.ts';
+import type { Host } from './host.ts';
 
-/** Writes the entry `name`. Throws a sentence when the queue is full or cannot be written. */
-export async function enqueue(folder: string, name: string, frame: Uint8Array): Promise<void> {
-  // Not imported at the top: loading node:fs would cost every call some of its milliseconds.
-  const { mkdir, readdir, rename, rm, stat, writeFile } = await import('node:fs/promises');
-  if (frame.length > largestEntry)
-    throw new Error(`the call has ${frame.length} bytes, the queue takes ${largestEntry}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const others = (await readdir(folder)).filter((other) => other !== name);
+/** What it needs of the system. */
+export type QueueHost = Pick<
+  Host,
+  'mkdir' | 'list' | 'size' | 'create' | 'write' | 'close' | 'rename' | 'unlink' | 'pid' | 'now'
+>;
+
+const exists = -17;
+
+function makeFolder(host: QueueHost, folder: string): void {
+  const parent = folder.slice(0, folder.lastIndexOf('/'));
+  for (const each of parent === '' ? [folder] : [parent, folder]) {
+    const result = host.mkdir(each);
+    if (result !== exists) checked(`mkdir ${each}`, result);
+  }
+}
+
+/** Bytes of all entries but that one, whose number is bounded. */
+function usedByOthers(host: QueueHost, folder: string, name: string): number {
+  const found = host.list(folder);
+  if (typeof found === 'number') throw new SystemError(`readdir ${folder}`, -found);
+  const others = found.filter((other) => other !== name);
   if (others.length >= mostEntries) throw new Error(`the queue ${folder} is full: ${others.length} calls wait in it`);
   // One that is gone was replayed or replaced meanwhile.
-  const sizes = await Promise.all(others.map((other) => stat(`${folder}/${other}`).catch(() => ({ size: 0 }))));
-  const used = sizes.reduce((sum, { size }) => sum + size, 0);
+  return others.reduce((sum, other) => sum + Math.max(0, host.size(`${folder}/${other}`)), 0);
+}
+
+/** Writes the entry `name`. Throws a sentence when the queue is full or cannot be written. */
+export function enqueue(host: QueueHost, folder: string, name: string, frame: Uint8Array): void {
+  if (frame.length > largestEntry)
+    throw new Error(`the call has ${frame.length} bytes, the queue takes ${largestEntry}`);
+  makeFolder(host, folder);
+  const used = usedByOthers(host, folder, name);
   if (used + frame.length > largestQueue) throw new Error(`the queue ${folder} is full: ${used} bytes wait in it`);
-  const temporary = `${folder}/${unfinishedPrefix}${process.pid}-${Date.now()}`;
+  const temporary = `${folder}/${unfinishedPrefix}${host.pid()}-${Math.round(host.now() * 1_000)}`;
+  const file = checked(`open ${temporary}`, host.create(temporary));
   try {
-    // No fsync: the queue is on tmpfs, and a power cut takes the pods as well.
-    await writeFile(temporary, frame, { mode: 0o600, flag: 'wx' });
-    await rename(temporary, `${folder}/${name}`);
+    try {
+      // No fsync: the queue is on tmpfs, and a power cut takes the pods as well.
+      for (let at = 0; at < frame.length;)
+        at += checked('write', host.write(file, frame.buffer, frame.byteOffset + at, frame.length - at));
+    } finally {
+      host.close(file);
+    }
+    checked('rename', host.rename(temporary, `${folder}/${name}`));
   } catch (error) {
-    await rm(temporary, { force: true });
+    host.unlink(temporary);
     throw error;
   }
 }
 
 /** Takes an entry out again, whether or not it is still there. */
-export async function dequeue(folder: string, name: string): Promise<void> {
-  const { rm } = await import('node:fs/promises');
-  await rm(`${folder}/${name}`, { force: true });
+export function dequeue(host: Pick<Host, 'unlink'>, folder: string, name: string): void {
+  host.unlink(`${folder}/${name}`);
 }

@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildExecutable } from '../../cni/executable/build.ts';
+import { buildExecutable } from '../../scripts/executable.ts';
 import type { Benchmark, Scene } from './benchmark.ts';
 import { call } from './cnicaller.ts';
 import type { ListedPlugin } from './cnicaller.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ensurePrograms } from '../../cluster/build.ts';
-import { buildExecutable } from '../../cni/executable/build.ts';
+import { buildExecutable } from '../../scripts/executable.ts';
 import { cniPluginsFolder, ensureCniPlugins } from '../bench/peers.ts';
 import { TestNode } from '../kernel/cni/node.ts';
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { buildExecutable } from '../../cni/executable/build.ts';
+import { buildExecutable } from '../../scripts/executable.ts';
 import { call as callAgent, requestOf, socketOf } from './cni/client.ts';
 import { TestNode } from './cni/node.ts';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { buildExecutable } from '../../cni/executable/build.ts';
+import { buildExecutable } from '../../scripts/executable.ts';
 import { mostEntries } from '../../cni/queue/entry.ts';
 import { TestNode, addressOf } from './cni/node.ts';
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { buildExecutable } from '../../cni/executable/build.ts';
+import { buildExecutable } from '../../scripts/executable.ts';
 import { delCleanly, everything, expectWorking, narrow, traces } from './cni/everything.ts';
 import { TestNode, addressesOf } from './cni/node.ts';
 import type { Answer } from './cni/node.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { buildExecutable } from '../../cni/executable/build.ts';
+import { buildExecutable } from '../../scripts/executable.ts';
 import { everything, expectReachable, traces } from './cni/everything.ts';
 import { TestNode, addressesOf, addressOf } from './cni/node.ts';
 

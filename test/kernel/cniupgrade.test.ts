@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { networkSchema } from '../../cni/config.ts';
-import { buildExecutable } from '../../cni/executable/build.ts';
+import { buildExecutable } from '../../scripts/executable.ts';
 import { conflistText, installConflist, installExecutable } from '../../cni/install.ts';
 import { FrameReader, encodeFrame } from '../../cni/protocol.ts';
 import { TestNode } from './cni/node.ts';

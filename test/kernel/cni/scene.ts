@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { buildExecutable } from '../../../cni/executable/build.ts';
+import { buildExecutable } from '../../../scripts/executable.ts';
 import { TestNode } from './node.ts';
 
 export interface Nodes {
