@@ -27,13 +27,17 @@ export async function deployBerth(
   await applyBerth(cluster, progress, manifests);
 }
 
-/** `kubectl apply -k` of `daemonset/` or of an overlay over it, and waits until every agent is ready. */
+/**
+ * `kubectl apply -k` of the policies that tie agents to their nodes, and of `daemonset/` or an overlay over it; waits until every agent
+ * is ready.
+ */
 export async function applyBerth(
   cluster: Cluster,
   progress: (line: string) => void,
   manifests = manifestFolder,
 ): Promise<void> {
   progress(`kubectl apply -k ${manifests === manifestFolder ? 'daemonset/' : manifests}`);
+  await kubectl(cluster, ['apply', '-k', join(manifestFolder, 'policies')]);
   await kubectl(cluster, ['apply', '-k', manifests]);
   await waitForAgents(cluster);
   await kubectl(cluster, ['wait', '--for=condition=Ready', 'node', '--all', '--timeout=60s']);
