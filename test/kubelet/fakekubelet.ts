@@ -13,38 +13,11 @@ import type { Caller } from '../../protos/dial.ts';
 import { answers, serve } from '../../protos/serve.ts';
 import type { GrpcServer } from '../../protos/serve.ts';
 import type { ContainerAllocateResponse__Output } from '../../protos/types/v1beta1/ContainerAllocateResponse.ts';
-import type { DevicePluginOptions__Output } from '../../protos/types/v1beta1/DevicePluginOptions.ts';
 import type { ListAndWatchResponse__Output } from '../../protos/types/v1beta1/ListAndWatchResponse.ts';
 import type { RegisterRequest__Output } from '../../protos/types/v1beta1/RegisterRequest.ts';
 import { startFakeWatcher } from './fakewatcher.ts';
 import type { FakeWatcher } from './fakewatcher.ts';
-
-export interface KubeletScript {
-  /** The `:authority` of its calls to a plugin. Default `localhost`, as since Kubernetes 1.26. */
-  authority?: (path: string) => string;
-  /** Up to 1.35: the end of an old stream disconnects the newest client of the same resource. */
-  oldStreamKillsNew?: boolean;
-  /** Refuses registrations with this text. */
-  refuse?: string;
-  /** Answers Register and never opens ListAndWatch. */
-  neverWatches?: boolean;
-  /** Opens ListAndWatch twice; ends the first when the second has its list. */
-  watchesTwice?: boolean;
-  /** Opens ListAndWatch and reads nothing until `resume`. */
-  stopsReading?: boolean;
-  /** How long it tries to reach the socket of a plugin before Register fails. Default 10 s, as the real one. */
-  dialMs?: number;
-}
-
-/** What the kubelet knows of a resource. `health` is by device ID and empty once the stream has ended. */
-export interface KnownResource {
-  readonly endpoint: string;
-  readonly options: DevicePluginOptions__Output;
-  readonly health: Readonly<Record<string, string>>;
-  /** NUMA nodes by device ID, of devices that have any. */
-  readonly numa: Readonly<Record<string, readonly number[]>>;
-  readonly lists: number;
-}
+import type { KnownResource, KubeletScript } from './kubeletscript.ts';
 
 interface Client {
   readonly key: string;
@@ -191,7 +164,8 @@ export class FakeKubelet {
     try {
       const options = await plugin.GetDevicePluginOptions({});
       this.#clients.set(client.key, client);
-      this.resources.set(resource, { endpoint, options, health: {}, numa: {}, lists: 0 });
+      const { capacity = 0 } = this.resources.get(resource) ?? {};
+      this.resources.set(resource, { endpoint, options, health: {}, numa: {}, lists: 0, capacity });
     } catch (thrown) {
       plugin.close();
       throw thrown;
@@ -223,7 +197,7 @@ export class FakeKubelet {
           topology === null ? [] : [[ID, topology.nodes.map((node) => Number(node.ID))]],
         ),
       );
-      this.resources.set(resource, { ...known, health, numa, lists: known.lists + 1 });
+      this.resources.set(resource, { ...known, health, numa, lists: known.lists + 1, capacity: devices.length });
       if (stream === client.streams[1]) client.streams[0]?.cancel();
       this.#changed();
     });
@@ -233,12 +207,22 @@ export class FakeKubelet {
       client.streams = client.streams.filter((each) => each !== stream);
       if (client.streams.length > 0) return;
       const known = this.resources.get(resource);
-      if (known?.endpoint === endpoint) this.resources.set(resource, { ...known, health: {} });
+      if (known?.endpoint === endpoint) this.#forgetLater(resource, { ...known, health: {} });
       // With the resource alone as key this is the newest client, not the one that has just ended: the fault up to 1.35.
       const current = this.#clients.get(client.key);
       if (current !== undefined) this.#disconnect(current);
       this.#changed();
     });
+  }
+
+  /** Devices whose stream has ended count on until the grace is over, unless their plugin registers anew before. */
+  #forgetLater(resource: string, ended: KnownResource): void {
+    this.resources.set(resource, ended);
+    const forget = (): void => {
+      if (this.resources.get(resource) === ended) this.resources.set(resource, { ...ended, capacity: 0 });
+      this.#changed();
+    };
+    setTimeout(forget, this.script.graceMs ?? 300_000).unref();
   }
 
   #disconnect(client: Client): void {

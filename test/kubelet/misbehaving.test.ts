@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { unit } from '../../deviceplugin/plugin/fake/state.ts';
 import type { Unit } from '../../deviceplugin/units/unit.ts';
-import type { KubeletScript } from './fakekubelet.ts';
+import type { KubeletScript } from './kubeletscript.ts';
 import {
   absentKubelet,
   advertised,

@@ -7,7 +7,7 @@ import { afterEach, beforeEach } from 'vitest';
 import { node, unit } from '../../deviceplugin/plugin/fake/state.ts';
 import { createLogger } from '../../kit/log.ts';
 import { FakeKubelet } from './fakekubelet.ts';
-import type { KubeletScript } from './fakekubelet.ts';
+import type { KubeletScript } from './kubeletscript.ts';
 import { Plugins } from './plugins.ts';
 import type { PluginsOptions } from './plugins.ts';
 

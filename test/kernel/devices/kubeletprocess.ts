@@ -6,7 +6,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createLogger } from '../../../kit/log.ts';
 import { FakeKubelet } from '../../kubelet/fakekubelet.ts';
-import type { KnownResource } from '../../kubelet/fakekubelet.ts';
+import type { KnownResource } from '../../kubelet/kubeletscript.ts';
 
 type Known = Readonly<Record<string, Pick<KnownResource, 'health' | 'lists'>>>;
 

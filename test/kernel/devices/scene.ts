@@ -10,7 +10,7 @@ import type { DeviceServiceOptions } from '../../../deviceplugin/service.ts';
 import { createLogger } from '../../../kit/log.ts';
 import type { Service } from '../../../kit/service.ts';
 import { FakeKubelet } from '../../kubelet/fakekubelet.ts';
-import type { KubeletScript } from '../../kubelet/fakekubelet.ts';
+import type { KubeletScript } from '../../kubelet/kubeletscript.ts';
 
 /** What the service has logged. */
 export let lines: { readonly event: string; readonly msg?: string }[] = [];
