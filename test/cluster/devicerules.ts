@@ -9,6 +9,7 @@ import type { DeviceView } from '../../deviceplugin/views.ts';
 import { berthNamespace } from '../../scripts/deploy.ts';
 import { inPod, kubectl, listPods } from '../../scripts/kubectl.ts';
 import type { Pod } from '../../scripts/kubectl.ts';
+import type { Counts } from '../kubelet/contract.ts';
 import { eventually, podManifest } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -67,19 +68,13 @@ async function everyAgentHas(cluster: Cluster, text: string): Promise<void> {
   });
 }
 
-/** Units of a resource by the Node object: capacity counts unhealthy ones too. */
-interface Counts {
-  readonly capacity: number;
-  readonly allocatable: number;
-}
-
-export async function countsOf(cluster: Cluster, node: string, resource: string): Promise<Counts> {
+/** Units of a resource by the Node object; undefined of a resource that was never there. */
+export async function countsOf(cluster: Cluster, node: string, resource: string): Promise<Counts | undefined> {
   const answer = await kubectl(cluster, ['get', 'node', node, '-o', 'json']);
   const { status } = JSON.parse(answer) as { status: Record<keyof Counts, Readonly<Record<string, string>>> };
-  return {
-    capacity: Number(status.capacity[resource] ?? 0),
-    allocatable: Number(status.allocatable[resource] ?? 0),
-  };
+  const { capacity, allocatable } = { capacity: status.capacity[resource], allocatable: status.allocatable[resource] };
+  if (capacity === undefined && allocatable === undefined) return undefined;
+  return { capacity: Number(capacity ?? 0), allocatable: Number(allocatable ?? 0) };
 }
 
 /** Waits until the Node offers so many units of a resource; `capacity` where it differs. */
@@ -92,7 +87,7 @@ export async function offered(
 ): Promise<void> {
   let last: Counts | undefined;
   await eventually(`${node} to offer ${allocatable} of ${capacity} units of ${resource}`, 60, async () => {
-    last = await countsOf(cluster, node, resource);
+    last = (await countsOf(cluster, node, resource)) ?? { capacity: 0, allocatable: 0 };
     return last.allocatable === allocatable && last.capacity === capacity ? true : undefined;
   }).catch((error: unknown) => {
     throw new Error(`${String(error)}; it offers ${JSON.stringify(last)}`, { cause: error });
