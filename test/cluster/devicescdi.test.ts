@@ -1,8 +1,8 @@
 /** Devices by CDI: containerd reads the file at each start of a container, so that a device which came back as another is found. */
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { z } from 'zod';
 import { addLoop, loopNumbers, removeLoop } from './blockdevices.ts';
+import { answerFor } from './checkpoint.ts';
 import { containerOf, containersPod, environmentOf, insideContainer, restartContainer } from './containers.ts';
 import { askAgain, devicesOf, offered, useDeviceRules } from './devicerules.ts';
 import type { Rule } from './devicerules.ts';
@@ -58,23 +58,11 @@ async function minorIn(container: string): Promise<number> {
   return parseInt(text, 16);
 }
 
-const checkpoint = z.object({
-  Data: z.object({ PodDeviceEntries: z.array(z.object({ ResourceName: z.string(), AllocResp: z.string() })) }),
-});
-
-/** What the kubelet has written down of the answer for a resource's container: names and paths stand in it as text. */
-async function answerFor(resource: string): Promise<string> {
-  const { stdout } = await node.exec(['cat', '/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint']);
-  const entries = checkpoint.parse(JSON.parse(stdout)).Data.PodDeviceEntries;
-  const found = entries.find(({ ResourceName }) => ResourceName === resource);
-  return Buffer.from(found?.AllocResp ?? '', 'base64').toString('latin1');
-}
-
 test('a container gets node and variables from the CDI file alone: the kubelet is told a name and no node', async () => {
   expect(await minorIn('cdi')).toBe(loops[0]);
   expect(await environmentOf(scene, 'pod', 'cdi')).toMatchObject({ DISK: '/dev/disk', GREETING: 'hello' });
   const [unit] = await devicesOf(cluster, node, 'cdi.test/disk');
-  const answer = await answerFor('cdi.test/disk');
+  const answer = await answerFor(node, 'cdi.test/disk');
   expect(answer).toContain(`cdi.test/disk=${unit!.id}`);
   expect(answer).not.toContain(link);
   expect(answer).not.toContain('/dev/loop');
@@ -82,7 +70,7 @@ test('a container gets node and variables from the CDI file alone: the kubelet i
 
 test('a rule that names a link without CDI tells the kubelet the link', async () => {
   expect(await minorIn('link')).toBe(loops[2]);
-  expect(await answerFor('cdi.test/linked')).toContain(`${link}-spec`);
+  expect(await answerFor(node, 'cdi.test/linked')).toContain(`${link}-spec`);
 });
 
 test('a device that comes back under another number keeps its ID; the container has it from its next start on', async () => {
