@@ -1,13 +1,15 @@
 /** Which pod has which device stays so whoever restarts: container, kubelet, agent, both, or the node. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { berthNamespace } from '../../scripts/deploy.ts';
 import { kubectl, listPods } from '../../scripts/kubectl.ts';
 import { listPodResources } from '../../kubelet/podresources.ts';
 import { addLoop, loopNumbers, removeLoop } from '../cluster/blockdevices.ts';
 import { containerOf, environmentOf, insideContainer, restartContainer, startInTheEnd } from '../cluster/containers.ts';
-import { devicesOf, offered, useDeviceRules } from '../cluster/devicerules.ts';
+import { agentPod, devicesOf, offered, useDeviceRules } from '../cluster/devicerules.ts';
+import { listPodResourcesV1alpha1 } from '../cluster/podresourcesv1alpha1.ts';
 import { eventually, podManifest, useScene } from '../cluster/scene.ts';
 import type { PodManifest } from '../cluster/scene.ts';
-import { agentReady, killAgent } from './agent.ts';
+import { agentPids, agentReady, killAgent } from './agent.ts';
 import { invariantsHold } from './invariantshold.ts';
 
 const scene = useScene('device-assignment');
@@ -74,12 +76,14 @@ describe('a pod with a device', () => {
     device = await deviceOf('pod');
   });
 
-  test('is named with it by the kubelet’s PodResources and by the agent', async () => {
+  test('is named with it by the kubelet’s PodResources, v1 and v1alpha1, and by the agent', async () => {
     const [id = ''] = device.split(' ');
-    const listed = await listPodResources(`/proc/${node.pid}/root/var/lib/kubelet`);
-    expect(listed.find(({ name, namespace }) => name === 'pod' && namespace === scene.namespace)).toMatchObject({
-      containers: [{ name: 'main', devices: [{ resource_name: resource, device_ids: [`${id}::0`] }] }],
-    });
+    const listed = { name: 'main', devices: [{ resource_name: resource, device_ids: [`${id}::0`] }] };
+    const kubelet = `/proc/${node.pid}/root/var/lib/kubelet`;
+    for (const pods of [await listPodResources(kubelet), await listPodResourcesV1alpha1(kubelet)])
+      expect(pods.find(({ name, namespace }) => name === 'pod' && namespace === scene.namespace)).toMatchObject({
+        containers: [listed],
+      });
     await eventually('the agent to name the pod', 40, async () => {
       const unit = (await devicesOf(cluster, node, resource)).find((each) => each.id === id);
       const [holder] = unit?.holders ?? [];
@@ -114,9 +118,12 @@ describe('a pod with a device', () => {
     await otherIsFree(device);
   });
 
-  test('goes on with the same one while the agent is killed, and the resource is offered by the next', async () => {
+  test.each<[string, () => Promise<string>]>([
+    ['the agent is killed', () => killAgent(node)],
+    ['the pod of the agent is deleted', deleteAgentPod],
+  ])('goes on with the same one while %s, and the resource is offered by the next', async (_what, end) => {
     const before = await containerOf(scene, 'pod', 'main');
-    await agentReady(node, await killAgent(node));
+    await agentReady(node, await end());
     await otherIsFree(device);
     expect(await deviceOf('pod')).toBe(device);
     expect(await containerOf(scene, 'pod', 'main')).toEqual(before);
@@ -156,6 +163,14 @@ describe('a pod with a device', () => {
     await scene.remove('pod', 'one', 'two');
   });
 });
+
+/** Returns the pids of the agent that was in it; the DaemonSet makes another. */
+async function deleteAgentPod(): Promise<string> {
+  const pids = await eventually(`the agent of ${node.name} to run`, 120, () => agentPids(node));
+  const { metadata } = await agentPod(cluster, node.name);
+  await kubectl(cluster, ['delete', 'pod', metadata.name, '-n', berthNamespace, '--wait', '--timeout=90s']);
+  return pids;
+}
 
 async function kubeletListens(): Promise<true | undefined> {
   const { code } = await node.exec(['busybox', 'wget', '-q', '-O', '-', 'http://127.0.0.1:10248/healthz']);
