@@ -53,6 +53,14 @@ function sameArguments(known: Staged | Published, now: Staged | Published): bool
   return flat(known) === flat(now);
 }
 
+/** Work that goes on beside what is asked first. What is returned waits for it, and throws what it threw; nobody has to. */
+function settled(work: Promise<unknown>): () => Promise<void> {
+  work.catch(() => undefined);
+  return async () => {
+    await work;
+  };
+}
+
 function isAt(placement: Placement, path: string): boolean {
   return placement.places.some((place) => place.path === path);
 }
@@ -75,6 +83,7 @@ export class NodeVolumes {
       assertUsable(volume, use);
       const wanted: Staged = { path, kind: use.kind, mountFlags: use.mountFlags, mode: use.mode };
       const state = nodeState.of(id);
+      const reached = settled(Promise.all([assertDirect(kubeletRoot, path), assertFolder(path)]));
       const placement = await engine.look(volume);
       if (this.#isStaged(placement, state, path, use.kind)) {
         if (state.staged === undefined || sameArguments(state.staged, wanted)) {
@@ -90,7 +99,7 @@ export class NodeVolumes {
         throw new BerthError('ALREADY_EXISTS', `volume ${id} is mounted elsewhere already; unstage it first`);
       }
       await this.#assertFree(path);
-      await Promise.all([assertDirect(kubeletRoot, path), assertFolder(path)]);
+      await reached();
       nodeState.set(id, { ...state, staged: wanted });
       atPoint('stage.recorded');
       try {
@@ -143,6 +152,7 @@ export class NodeVolumes {
       const { kind, mode, mountFlags } = use;
       const wanted: Published = { path: target, readonly, kind, mode, mountFlags, pod };
       const state = nodeState.of(id);
+      const reached = settled(assertDirect(kubeletRoot, target));
       const placement = await engine.look(volume);
       const others = state.published.filter((known) => known.path !== target);
       const known = state.published.find(({ path }) => path === target);
@@ -159,7 +169,7 @@ export class NodeVolumes {
       }
       this.#assertShareable(id, placement, state, request);
       await this.#assertFree(target);
-      await assertDirect(kubeletRoot, target);
+      await reached();
       nodeState.set(id, { ...state, published: [...others, wanted] });
       atPoint('publish.recorded');
       const device = placement.device?.number;

@@ -26,6 +26,11 @@ export async function writeFileAtomic(
   content: string | Uint8Array,
   options: WriteOptions,
 ): Promise<void> {
+  if (options.sync) await whileOpen(dirname(path), () => replaceByRename(path, content, options));
+  else await replaceByRename(path, content, options);
+}
+
+async function replaceByRename(path: string, content: string | Uint8Array, options: WriteOptions): Promise<void> {
   const temporary = temporaryBeside(path);
   // Each call goes through the thread pool and back, which takes longer than most of them do: O_DSYNC makes writing and
   // fsync one, and what waits for nothing else goes beside it.
@@ -47,7 +52,6 @@ export async function writeFileAtomic(
     await rm(temporary, { force: true });
     throw error;
   }
-  if (options.sync) await syncFolder(dirname(path));
 }
 
 /**
@@ -80,21 +84,27 @@ function temporaryBeside(path: string): string {
 
 /** Makes creations, renames and removals in a folder durable. */
 export async function syncFolder(folder: string): Promise<void> {
-  const fd = await openFd(folder, 'r');
+  await whileOpen(folder, () => Promise.resolve());
+}
+
+/** Opens the folder while the work is being done, and makes it durable when it is. */
+async function whileOpen(folder: string, work: () => Promise<void>): Promise<void> {
+  const [opened, worked] = await Promise.allSettled([openFd(folder, 'r'), work()]);
   try {
-    await fsyncFd(fd);
+    if (worked.status === 'rejected') throw worked.reason;
+    if (opened.status === 'rejected') throw opened.reason;
+    await fsyncFd(opened.value);
   } finally {
     // Nothing waits to be written through it, so closing it never waits.
-    closeSync(fd);
+    if (opened.status === 'fulfilled') closeSync(opened.value);
   }
 }
 
 /** Removes a file durably; nothing happens when there is none. */
 export async function removeDurably(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
-  await syncFolder(dirname(path));
+  await whileOpen(dirname(path), async () => {
+    await unlink(path).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    });
+  });
 }

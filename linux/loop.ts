@@ -1,6 +1,7 @@
 /** Loop devices: a regular file as a block device, with direct I/O and 4096-byte sectors. Found again by inode, not by name. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pause } from '../kit/backoff.ts';
 import { BerthError } from '../kit/errors.ts';
@@ -9,6 +10,8 @@ import {
   attachedDevice,
   deviceOfInode,
   find,
+  forget,
+  isAttached,
   LO_FLAGS_DIRECT_IO,
   LO_FLAGS_READ_ONLY,
   loopInfo,
@@ -71,6 +74,11 @@ interface OpenImage extends Inode {
   readonly fd: number;
 }
 
+/** Closes without being waited for: what follows does not depend on it, and a detach waits for whoever has the device open. */
+function closeBeside(handle: FileHandle): void {
+  void handle.close().catch(() => undefined);
+}
+
 /** Attaches an image to a free device. */
 async function configure(image: OpenImage, file: string, { readonly, discard }: AttachOptions): Promise<LoopDevice> {
   const name = basename(file);
@@ -87,7 +95,7 @@ async function configure(image: OpenImage, file: string, { readonly, discard }: 
         // The free number is only a hint: somebody else on this kernel was quicker.
         if (failure.code !== 'EBUSY') throw failure;
       } finally {
-        await device.close();
+        closeBeside(device);
       }
     }
   } finally {
@@ -112,6 +120,10 @@ async function detach(file: string): Promise<void> {
     } finally {
       // The file is let go with the last close, ours included.
       await handle.close();
+    }
+    if (!isAttached(device.number)) {
+      forget(file);
+      return;
     }
   }
   const device = await find(file);
@@ -161,7 +173,8 @@ async function attach(file: string, options: AttachOptions): Promise<LoopDevice>
     }
     device = present ?? (await configure({ fd: image.fd, dev, ino }, file, options));
   } finally {
-    await image.close();
+    // The device has the file open itself.
+    closeBeside(image);
   }
   try {
     if (present !== undefined) await takeSize(present);

@@ -1,5 +1,5 @@
 /** Finds the loop device a file is attached to: by the file's inode, because names of files change and lie. */
-import { constants, readFileSync } from 'node:fs';
+import { constants, existsSync, readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -66,6 +66,11 @@ async function statusOf(number: number): Promise<{ device: bigint; inode: bigint
   } finally {
     await handle.close();
   }
+}
+
+/** Whether the device is attached to any file. */
+export function isAttached(number: number): boolean {
+  return existsSync(`/sys/block/loop${number}/loop`);
 }
 
 /** Whether the device is attached to a file that had this base name when it was attached or renamed. */
@@ -141,6 +146,11 @@ export function attachedDevice(file: string, inode: Inode, number: number): Loop
   };
   remember(file, inode, device, sequenceOf(number));
   return device;
+}
+
+/** What was known of a file that is attached no more. */
+export function forget(file: string): void {
+  known.delete(file);
 }
 
 /** The device as it was confirmed earlier, if it is still that attachment: then there is no need to open and ask it. */

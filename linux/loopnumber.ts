@@ -1,6 +1,6 @@
 /** Chooses a free loop device, with regard to what an earlier user has left of it. */
-import { existsSync, readFileSync } from 'node:fs';
-import { allNumbers } from './loopfind.ts';
+import { readFileSync } from 'node:fs';
+import { allNumbers, isAttached } from './loopfind.ts';
 import { check, libc } from './libc.ts';
 
 const LOOP_CTL_ADD = 0x4c80;
@@ -11,7 +11,7 @@ const control = libc('int ioctl(int fd, unsigned long request, long argument)');
 /** Whether a device that nobody uses would pass discards on to its next file. */
 function couldDiscard(number: number): boolean {
   try {
-    if (existsSync(`/sys/block/loop${number}/loop`)) return false;
+    if (isAttached(number)) return false;
     const limit = (name: string): number => Number(readFileSync(`/sys/block/loop${number}/queue/${name}`, 'utf8'));
     return limit('discard_max_bytes') > 0 || limit('discard_max_hw_bytes') === 0;
   } catch {
