@@ -6,6 +6,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { build as bundle } from 'esbuild';
 import { buildExecutable, executableNotices } from './executable.ts';
+import { withToolchain } from './toolchain.ts';
 
 const root = join(import.meta.dirname, '..');
 /** Where `build` leaves everything; the build context of daemonset/Containerfile. */
@@ -29,11 +30,14 @@ const nativeKoffi = `@koromix/koffi-linux-${process.arch}`;
 const parts: readonly Part[] = [
   {
     name: 'node',
-    inputs: ['node_modules/node/package.json', 'node_modules/node/bin/node'],
+    inputs: ['node_modules/node/package.json', 'node_modules/node/bin/node', 'scripts/toolchain.ts'],
     outputs: ['bin'],
-    async make() {
+    async make(progress) {
       await mkdir(join(distFolder, 'bin'), { recursive: true });
-      await copyFile(join(root, 'node_modules/node/bin/node'), nodeProgram);
+      const node = join(root, 'node_modules/node/bin/node');
+      const fill = (build: string): Promise<void> => copyFile(node, join(build, 'node'));
+      // Symbols for debuggers are a quarter of it.
+      await withToolchain({ fill, script: 'strip node', result: 'node', target: nodeProgram }, progress);
       await chmod(nodeProgram, 0o755);
     },
   },
@@ -55,7 +59,13 @@ const parts: readonly Part[] = [
   {
     name: 'CNI executable',
     // The executable is on its own but for the protocol and the queue (cni/protocol.ts says so).
-    inputs: ['cni/executable', 'cni/protocol.ts', 'cni/queue/entry.ts', 'scripts/executable.ts', 'scripts/debian.ts'],
+    inputs: [
+      'cni/executable',
+      'cni/protocol.ts',
+      'cni/queue/entry.ts',
+      'scripts/executable.ts',
+      'scripts/toolchain.ts',
+    ],
     outputs: ['cni'],
     async make(progress) {
       await buildExecutable(join(distFolder, 'cni/berth'), progress);
