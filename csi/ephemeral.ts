@@ -4,7 +4,7 @@
  */
 import { BerthError } from '../kit/errors.ts';
 import { formatBytes } from './quantity.ts';
-import { makeTarget, removeTarget } from './targets.ts';
+import { assertDirect, makeTarget, removeTarget } from './targets.ts';
 import type { Pools } from './pools.ts';
 import type { WantedUse } from './volume.ts';
 
@@ -17,6 +17,8 @@ export interface EphemeralVolume {
   /** The kubelet's ID. */
   readonly handle: string;
   readonly target: string;
+  /** The kubelet's folder, below which the target lies. */
+  readonly kubeletRoot: string;
   readonly readonly: boolean;
   readonly use: WantedUse;
   /** Undefined: the largest allowed. */
@@ -31,7 +33,7 @@ function nameOf(handle: string): string {
 
 /** Throws FAILED_PRECONDITION where the policy does not allow such volumes, OUT_OF_RANGE for one that is too large. */
 export async function publishEphemeral(pools: Pools, policy: EphemeralPolicy, wanted: EphemeralVolume): Promise<void> {
-  const { handle, target, use } = wanted;
+  const { handle, target, kubeletRoot, use } = wanted;
   if (!policy.enabled)
     throw new BerthError(
       'FAILED_PRECONDITION',
@@ -43,6 +45,7 @@ export async function publishEphemeral(pools: Pools, policy: EphemeralPolicy, wa
       'OUT_OF_RANGE',
       `${formatBytes(bytes)} asked, inline ephemeral volumes have at most ${formatBytes(policy.maxSize)} on this node (storage.ephemeral.maxSize)`,
     );
+  await assertDirect(kubeletRoot, target);
   const shown: WantedUse = wanted.readonly ? { ...use, mountFlags: [...use.mountFlags, 'ro'] } : use;
   const before = ephemeralId(pools, handle);
   const volume = await pools.create({
@@ -60,18 +63,21 @@ export async function publishEphemeral(pools: Pools, policy: EphemeralPolicy, wa
     await pools.ofVolume(volume.id).nodeVolumes.stage(volume.id, target, shown);
   } catch (error) {
     // The kubelet forgets it after a final error: it must leave nothing behind. But what was there before may be in use.
-    if (before === undefined) await unpublishEphemeral(pools, handle, target).catch(() => undefined);
+    if (before === undefined) await unpublishEphemeral(pools, wanted).catch(() => undefined);
     throw error;
   }
 }
 
 /** Takes the volume off the target and deletes it. True when there was one. */
-export async function unpublishEphemeral(pools: Pools, handle: string, target: string): Promise<boolean> {
+export async function unpublishEphemeral(
+  pools: Pools,
+  { handle, target, kubeletRoot }: Pick<EphemeralVolume, 'handle' | 'target' | 'kubeletRoot'>,
+): Promise<boolean> {
   const open = pools.all().find(({ volumes }) => volumes.named(nameOf(handle)) !== undefined);
   const volume = open?.volumes.named(nameOf(handle));
   if (open === undefined || volume === undefined) return false;
   await open.nodeVolumes.unstage(volume.id, target);
-  await removeTarget(target);
+  await removeTarget(kubeletRoot, target);
   await open.volumes.delete(volume.id);
   return true;
 }

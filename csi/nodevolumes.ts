@@ -178,7 +178,7 @@ export class NodeVolumes {
         await makeTarget(target, use.kind === 'block' ? 'file' : 'folder');
         await engine.publish(volume, { staging, target, readonly });
       } catch (error) {
-        await removeTarget(target).catch(() => undefined);
+        await removeTarget(kubeletRoot, target).catch(() => undefined);
         await limits.leave(volume, device, target, others);
         nodeState.set(id, { ...state, published: others });
         throw error;
@@ -189,7 +189,7 @@ export class NodeVolumes {
   /** Takes the volume off the target and removes the target. Repeatable, also for volumes that are gone. */
   async unpublish(id: string, target: string): Promise<void> {
     const { engine, nodeState, limits, atPoint } = this.#parts;
-    const { volumes } = this.#own;
+    const { volumes, kubeletRoot } = this.#own;
     await volumes.exclusive(id, 'unpublishing', async () => {
       const volume = volumes.find(id);
       const state = nodeState.of(id);
@@ -201,7 +201,7 @@ export class NodeVolumes {
         await this.#unmountAll(volume, target, placement);
       }
       atPoint('unpublish.unmounted');
-      await removeTarget(target);
+      await removeTarget(kubeletRoot, target);
       nodeState.set(id, { ...state, published: others });
     });
   }

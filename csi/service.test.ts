@@ -264,6 +264,19 @@ describe('safety', () => {
     expect(await readdir(outside)).toEqual([]);
   });
 
+  test.each(['empty folder', 'empty file'])('an %s that a symbolic link leads to is not removed', async (kind) => {
+    const outside = join(host.folder, 'outside');
+    await mkdir(outside);
+    await (kind === 'empty folder' ? mkdir(join(outside, 'x')) : writeFile(join(outside, 'x'), ''));
+    await mkdir(join(host.kubeletRoot, 'pods'), { recursive: true });
+    await symlink(outside, join(host.kubeletRoot, 'pods/link'));
+    const target_path = join(host.kubeletRoot, 'pods/link/x');
+    const refusal = { code: 'FAILED_PRECONDITION', message: expect.stringContaining('symbolic link') as string };
+    for (const volume_id of ['inline', 'v1-00000000-00000000000000000000000000', await create('v')])
+      await expect(host.node.NodeUnpublishVolume({ volume_id, target_path })).rejects.toMatchObject(refusal);
+    expect(await readdir(outside)).toEqual(['x']);
+  });
+
   test('a target with content keeps it', async () => {
     const { id, target } = await serveVolume('v');
     await writeFile(join(target, 'file'), 'the fake shows the folder below the mount');

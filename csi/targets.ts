@@ -1,5 +1,5 @@
 /** Target paths: made by us, removed by us, below the kubelet's folder and never through a symbolic link. */
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { lstat, mkdir, open, realpath, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { BerthError, errnoOf } from '../kit/errors.ts';
@@ -17,7 +17,10 @@ export async function assertDirect(root: string, path: string): Promise<void> {
     if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
     throw new BerthError('FAILED_PRECONDITION', `the folder that should hold ${path} does not exist`, { cause: error });
   }
-  throw new BerthError('FAILED_PRECONDITION', `${path} leads through a symbolic link; nothing is mounted there`);
+  throw new BerthError(
+    'FAILED_PRECONDITION',
+    `${path} leads through a symbolic link; nothing is mounted or removed there`,
+  );
 }
 
 async function kindOf(path: string): Promise<'missing' | 'folder' | 'file' | 'other'> {
@@ -55,8 +58,13 @@ export async function makeTarget(path: string, wanted: 'folder' | 'file'): Promi
   }
 }
 
-/** Removes an empty target; nothing happens when there is none. Never recursive: what is inside is not ours to lose. */
-export async function removeTarget(path: string): Promise<void> {
+/**
+ * Removes an empty target; nothing happens when there is none. Never recursive: what is inside is not ours to lose. Throws
+ * FAILED_PRECONDITION when a symbolic link below `root` leads to it: what is there was not made by us.
+ */
+export async function removeTarget(root: string, path: string): Promise<void> {
+  if (!existsSync(dirname(path))) return;
+  await assertDirect(root, path);
   try {
     await rmdir(path);
   } catch (error) {

@@ -97,7 +97,7 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
       checkPath('target_path', target_path, kubeletRoot);
       if (isInline(volume_context)) {
         const inline = decodeInline(volume_context, use);
-        const wanted = { handle: volume_id, target: target_path, readonly, use, ...inline };
+        const wanted = { handle: volume_id, target: target_path, kubeletRoot, readonly, use, ...inline };
         await alone(target_path, () => publishEphemeral(pools, ephemeral, wanted));
         return {};
       }
@@ -117,7 +117,8 @@ export function nodeHandlers(parts: NodeParts): Handlers<'csi.v1.Node'> {
       checkPath('target_path', target_path, kubeletRoot);
       const ours = poolOf('volume', volume_id) !== undefined;
       await alone(target_path, async () => {
-        if (!ours && (await unpublishEphemeral(pools, volume_id, target_path))) return;
+        const inline = { handle: volume_id, target: target_path, kubeletRoot };
+        if (!ours && (await unpublishEphemeral(pools, inline))) return;
         await nodeVolumesOf(volume_id).unpublish(volume_id, target_path);
       });
       return {};
