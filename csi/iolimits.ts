@@ -1,5 +1,6 @@
 /** The I/O limits of a volume as its mutable parameters say them (a VolumeAttributesClass): `iops.read: "500"`, `bps.write: 20Mi`. */
 import { BerthError } from '../kit/errors.ts';
+import { quote } from '../kit/quote.ts';
 import type { BlockLimits } from '../linux/blockcgroup.ts';
 import { nearest } from './nearest.ts';
 import { formatBytes, MiB, parseQuantity } from './quantity.ts';
@@ -28,7 +29,7 @@ function limitOf(key: Key, value: string): bigint | undefined {
   const isCount = key.startsWith('iops');
   const { least, most } = isCount ? bounds.iops : bounds.bps;
   const number = isCount ? (/^\d{1,18}$/.test(value) ? BigInt(value) : undefined) : parseQuantity(value);
-  const shown = JSON.stringify(value.slice(0, 32));
+  const shown = quote(value, 32);
   if (number === undefined) {
     const form = isCount ? 'an integer such as "500"' : 'a quantity such as "20Mi"';
     throw invalid(`mutable parameter "${key}" is ${shown}; expected ${form}, or "0" or "max" for no limit`);
@@ -44,7 +45,7 @@ export function parseIoLimits(mutable: Readonly<Record<string, string>>): BlockL
   for (const [text, value] of Object.entries(mutable)) {
     const key = known.find((each) => each === text);
     if (key === undefined) {
-      const unknown = `mutable parameter ${JSON.stringify(text.slice(0, 64))} is unknown`;
+      const unknown = `mutable parameter ${quote(text)} is unknown`;
       throw invalid(
         `${unknown}; did you mean "${nearest(text, known)}"? A VolumeAttributesClass may set ${known.join(', ')}`,
       );

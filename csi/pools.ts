@@ -1,5 +1,6 @@
 /** The pools of a node as one: finds the pool of an ID, and chooses the pool of what is new. */
 import { asBerthError, BerthError } from '../kit/errors.ts';
+import { quote } from '../kit/quote.ts';
 import { hasLimits, parseIoLimits } from './iolimits.ts';
 import type { Stored } from './engine.ts';
 import { poolOf } from './objectid.ts';
@@ -109,7 +110,7 @@ export class Pools {
     const open = this.#pools.find(({ pool }) => pool.name === name);
     if (open !== undefined) return open;
     const names = this.#pools.map(({ pool }) => JSON.stringify(pool.name)).join(', ');
-    throw new BerthError('RESOURCE_EXHAUSTED', `this node has no pool ${JSON.stringify(name)}, only ${names}`);
+    throw new BerthError('RESOURCE_EXHAUSTED', `this node has no pool ${quote(name)}, only ${names}`);
   }
 
   /** Deletes the volume; one that does not exist is deleted. Throws FAILED_PRECONDITION when it is in use or elsewhere. */

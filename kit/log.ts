@@ -1,6 +1,7 @@
 /** The log: one JSON object a line (pino). Rooms receive a child logger; nothing else in Berth writes logs. */
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
+import { escapeUnsafe } from './quote.ts';
 
 export type { Logger } from 'pino';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -15,6 +16,8 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
+    // Names of files and errors of programs hold what anybody put there, and somebody reads this on a terminal.
+    hooks: { streamWrite: escapeUnsafe },
     redact: { paths: secretKeys.flatMap((key) => [key, `*.${key}`]), censor: '[secret]' },
   };
   return pino(options, destination ?? pino.destination({ fd: 2, sync: true }));

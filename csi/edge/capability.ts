@@ -1,4 +1,5 @@
 /** VolumeCapability of a request as what the rooms inside work with, and back out as refusals. */
+import { quote } from '../../kit/quote.ts';
 import type { VolumeCapability__Output } from '../../protos/types/csi/v1/VolumeCapability.ts';
 import { accessModes, fsTypes } from '../volume.ts';
 import type { AccessMode, FsType, WantedUse } from '../volume.ts';
@@ -14,7 +15,7 @@ export function isFsType(text: string): text is FsType {
 }
 
 export function unknownFsType(text: string): string {
-  return `filesystem ${JSON.stringify(text.slice(0, 32))} is not supported; use ${fsTypes.join(' or ')}`;
+  return `filesystem ${quote(text, 32)} is not supported; use ${fsTypes.join(' or ')}`;
 }
 
 /** Throws INVALID_ARGUMENT when the capability is incomplete or makes no sense. */
@@ -41,7 +42,7 @@ function filesystem(mode: AccessMode, mount: VolumeCapability__Output['mount']):
   if (mount && mount.volume_mount_group !== '') return { reason: 'volume_mount_group is not supported' };
   if (fsType !== '' && !isFsType(fsType)) {
     return {
-      reason: `filesystem ${JSON.stringify(fsType.slice(0, 32))} is not supported; use ${fsTypes.join(' or ')}`,
+      reason: `filesystem ${quote(fsType, 32)} is not supported; use ${fsTypes.join(' or ')}`,
     };
   }
   return { kind: 'filesystem', fsType: fsType === '' ? undefined : fsType, mountFlags: mount?.mount_flags ?? [], mode };

@@ -1,4 +1,5 @@
 /** The attributes of an inline ephemeral volume: whoever may make a pod chooses them, so they are a short closed list. */
+import { quote } from '../../kit/quote.ts';
 import { parseQuantity } from '../quantity.ts';
 import type { WantedUse } from '../volume.ts';
 import { invalid } from './fields.ts';
@@ -22,11 +23,11 @@ export function decodeInline(context: Readonly<Record<string, string>>, use: Wan
   if (use.kind === 'block') throw invalid('an inline ephemeral volume is a filesystem, raw block asked');
   for (const key of Object.keys(context)) {
     if (key.startsWith('csi.storage.k8s.io/') || (known as readonly string[]).includes(key)) continue;
-    throw invalid(`volumeAttribute ${JSON.stringify(key.slice(0, 64))} is unknown; a pod may set ${known.join(', ')}`);
+    throw invalid(`volumeAttribute ${quote(key)} is unknown; a pod may set ${known.join(', ')}`);
   }
   const text = context['size'];
   const size = text === undefined ? undefined : parseQuantity(text);
   if (text !== undefined && (size === undefined || size === 0n))
-    throw invalid(`volumeAttribute size ${JSON.stringify(text.slice(0, 32))} is no size; write it as 500Mi`);
+    throw invalid(`volumeAttribute size ${quote(text, 32)} is no size; write it as 500Mi`);
   return { size, pool: context['pool'] };
 }

@@ -1,4 +1,5 @@
 /** The mount flags a StorageClass may set. What is not in the list could undo what Berth relies on, or reach other devices. */
+import { quote } from '../../kit/quote.ts';
 import { invalid } from './fields.ts';
 
 const words = new Set(
@@ -27,7 +28,7 @@ export function checkMountFlags(flags: readonly string[]): void {
   for (const flag of flags) {
     bytes += Buffer.byteLength(flag);
     if (words.has(flag) || settings.some((pattern) => pattern.test(flag))) continue;
-    throw invalid(`mount flag ${JSON.stringify(flag.slice(0, 64))} is not allowed`);
+    throw invalid(`mount flag ${quote(flag)} is not allowed`);
   }
   if (bytes > maxBytes) throw invalid(`mount_flags have ${bytes} bytes; ${maxBytes} are allowed`);
 }

@@ -1,5 +1,6 @@
 /** Pages of a list: sorted by ID, the token is the last ID of the page before. So it stays right when entries come and go. */
 import { BerthError } from '../../kit/errors.ts';
+import { quote } from '../../kit/quote.ts';
 import { poolOf } from '../objectid.ts';
 import type { ObjectKind } from '../objectid.ts';
 import { invalid } from './fields.ts';
@@ -20,10 +21,7 @@ export function pageOf<T extends { readonly id: string }>(
 ): Page<T> {
   if (max < 0) throw invalid('max_entries is negative');
   if (token !== '' && poolOf(kind, token) === undefined)
-    throw new BerthError(
-      'BUSY',
-      `starting_token ${JSON.stringify(token.slice(0, 64))} is none of ours; list from the start`,
-    );
+    throw new BerthError('BUSY', `starting_token ${quote(token)} is none of ours; list from the start`);
   const sorted = all.filter(({ id }) => id > token).sort((a, b) => (a.id < b.id ? -1 : 1));
   const entries = sorted.slice(0, max === 0 ? mostEntries : Math.min(max, mostEntries));
   return { entries, next_token: entries.length < sorted.length ? (entries.at(-1)?.id ?? '') : '' };

@@ -1,4 +1,5 @@
 /** The parameters of classes: closed lists. What the sidecars add is accepted, and of it only the claim kept. */
+import { quote } from '../../kit/quote.ts';
 import type { ClaimName, FsType } from '../volume.ts';
 import { isFsType, unknownFsType } from './capability.ts';
 import { invalid } from './fields.ts';
@@ -30,7 +31,7 @@ function ownOf(
   const own = Object.entries(parameters).filter(([key]) => !isMetadata(key));
   for (const [key] of own) {
     if (known.includes(key)) continue;
-    throw invalid(`parameter ${JSON.stringify(key.slice(0, 64))} is unknown; a ${whose} may set ${known.join(', ')}`);
+    throw invalid(`parameter ${quote(key)} is unknown; a ${whose} may set ${known.join(', ')}`);
   }
   return Object.fromEntries(own);
 }
@@ -38,7 +39,7 @@ function ownOf(
 function choiceOf<T extends string>(key: string, value: string | undefined, choices: readonly T[]): T | undefined {
   const found = choices.find((choice) => choice === value);
   if (value === undefined || found !== undefined) return found;
-  throw invalid(`parameter ${key} is ${JSON.stringify(value.slice(0, 64))}; it may be ${choices.join(' or ')}`);
+  throw invalid(`parameter ${key} is ${quote(value)}; it may be ${choices.join(' or ')}`);
 }
 
 /** Parameters of a StorageClass. */
