@@ -41,6 +41,8 @@ export interface TestNodeOptions {
   readonly pools?: readonly string[];
   readonly trashRetention?: string;
   readonly atPoint?: StorageOptions['atPoint'];
+  /** Takes every line of the log, as it would stand in a file. Default: only errors are made, and thrown away. */
+  readonly onLog?: (line: string) => void;
   /** More of the `storage` section. */
   readonly storage?: Readonly<Record<string, unknown>>;
 }
@@ -71,7 +73,7 @@ export class TestNode {
   async start(): Promise<void> {
     await this.stop();
     this.registry.clear();
-    const { kernel, trashRetention, engine, pools, atPoint } = this.#options;
+    const { kernel, trashRetention, engine, pools, atPoint, onLog } = this.#options;
     // A pool in memory has to have one.
     const capacity = this.#options.capacity ?? (engine === 'tmpfs' ? '4Gi' : undefined);
     const one = {
@@ -89,7 +91,7 @@ export class TestNode {
     this.#service = createStorageService(config, {
       nodeName: 'node-a',
       kubeletRoot: this.kubeletRoot,
-      log: createLogger('error', { write: () => undefined }),
+      log: createLogger(onLog === undefined ? 'error' : 'debug', { write: onLog ?? ((): void => undefined) }),
       registry: this.registry,
       ...(kernel === undefined ? {} : { kernel }),
       ...(atPoint === undefined ? {} : { atPoint }),
