@@ -72,7 +72,11 @@ export class Groups {
   async delete(id: string, members: readonly string[]): Promise<void> {
     await this.#parts.operations.exclusive(id, 'deleting group snapshot', async () => {
       const group = this.#parts.groups.find(id);
-      if (group === undefined) return;
+      if (group === undefined) {
+        // Its record may be lost. Its members say whose they are, and alone they cannot be deleted.
+        await this.#holding({ id }, () => this.#deleteMembers({ id }));
+        return;
+      }
       if (group.state === 'creating') {
         await this.undo(group);
         return;
@@ -104,16 +108,20 @@ export class Groups {
   }
 
   async #deleteAll(group: GroupRecord): Promise<void> {
-    for (const member of this.#membersOf(group)) await this.#snapshots.deleteExisting(member);
+    await this.#deleteMembers(group);
     await this.#forget(group);
   }
 
-  async #holding(group: GroupRecord, work: () => Promise<void>): Promise<void> {
+  async #deleteMembers(group: Pick<GroupRecord, 'id'>): Promise<void> {
+    for (const member of this.#membersOf(group)) await this.#snapshots.deleteExisting(member);
+  }
+
+  async #holding(group: Pick<GroupRecord, 'id'>, work: () => Promise<void>): Promise<void> {
     const ids = this.#membersOf(group).map(({ id }) => id);
     await this.#parts.operations.exclusiveAll(ids, 'deleting snapshot', work);
   }
 
-  #membersOf(group: GroupRecord): readonly SnapshotRecord[] {
+  #membersOf(group: Pick<GroupRecord, 'id'>): readonly SnapshotRecord[] {
     return this.#parts.snapshots.all().filter(({ groupId }) => groupId === group.id);
   }
 

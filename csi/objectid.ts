@@ -25,6 +25,11 @@ export function newObjectId(kind: ObjectKind, poolId: string, now: number): stri
   return `${letters[kind]}1-${poolId}-${base32(BigInt(now), 10)}${random}`;
 }
 
+/** The pool's ID in an ID of any kind; undefined for other text. */
+export function ownerOf(id: string): string | undefined {
+  return pattern.exec(id)?.[2];
+}
+
 /** The pool's ID in an ID of that kind; undefined for text that never was one of ours. Nothing else becomes a file name. */
 export function poolOf(kind: ObjectKind, id: string): string | undefined {
   const [, letter, pool] = pattern.exec(id) ?? [];

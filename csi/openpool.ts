@@ -60,7 +60,7 @@ export async function startPool(
   const { mounts, filesystems } = kernel;
   const space: ReadSpace = async () => await (engine.space?.() ?? (await filesystems.usage(pool.path)).bytes);
   const ledger = new Ledger({ pool: pool.name, limit: config.capacity, space, counted: engine.space !== undefined });
-  const store = recordStore(pool.folders.meta);
+  const store = recordStore(pool.folders.meta, pool.id);
   const records = {
     volumes: new Records<VolumeRecord>(),
     snapshots: new Records<SnapshotRecord>(),
@@ -69,7 +69,8 @@ export async function startPool(
   const { overcommit, thinWatermark } = config;
   const trash = new Trash({
     engine,
-    records: trashRecords(pool.folders.trash),
+    records: trashRecords(pool.folders.trash, pool.id),
+    poolId: pool.id,
     store,
     ledger: {
       readmit: (object, onDisk) => ledger.readmit(object.id, promiseOf(object, overcommit), onDisk),

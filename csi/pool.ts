@@ -1,12 +1,14 @@
 /** A pool on disk: its folders, its identity (which travels with it) and the lock that makes one Berth its only user. */
-import { mkdir, readFile, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../kit/durablefile.ts';
 import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
+import { readRegularFile } from '../kit/regularfile.ts';
 import { lockFile } from '../linux/filelock.ts';
 import type { PoolConfig } from './config.ts';
-import { newPoolId } from './objectid.ts';
+import { newPoolId, ownerOf } from './objectid.ts';
+import { isLinkToNowhere } from './store.ts';
 
 /** What `pool.json` holds. */
 const identitySchema = z.strictObject({
@@ -49,18 +51,17 @@ export function poolFolders(path: string): PoolFolders {
   };
 }
 
+/** It has some 80 bytes. */
+const largestIdentity = 4096;
+
 /** Undefined where there is none. Throws FAILED_PRECONDITION for one that is damaged. */
 async function readIdentity(file: string): Promise<PoolIdentity | undefined> {
-  let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    return identitySchema.parse(JSON.parse(await readRegularFile(file, largestIdentity)));
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    return identitySchema.parse(JSON.parse(text));
-  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && !(await isLinkToNowhere(file, error))) return undefined;
+    // A disk that fails is another matter than what stands there instead of the file.
+    if (!['ENOENT', 'ELOOP', 'ENXIO', undefined].includes(errnoOf(error))) throw error;
     throw new BerthError(
       'FAILED_PRECONDITION',
       `${file} is damaged or of a later Berth; nothing in the pool is touched until it can be read again`,
@@ -84,6 +85,16 @@ async function assertUnused(config: PoolConfig, folders: PoolFolders): Promise<v
   );
 }
 
+/** An identity that none of the pool's records has is another's: with it all of them would be strangers. */
+async function assertOwn(config: PoolConfig, folders: PoolFolders, { id }: PoolIdentity): Promise<void> {
+  const owners = new Set((await readdir(folders.meta)).flatMap((file) => ownerOf(file.replace(/\.json$/, '')) ?? []));
+  if (owners.size === 0 || owners.has(id)) return;
+  throw new BerthError(
+    'FAILED_PRECONDITION',
+    `pool "${config.name}" at ${config.path} has a pool.json of pool ${id} but the records of ${[...owners].join(', ')}; restore its own pool.json`,
+  );
+}
+
 /**
  * Opens the pool, making its folders and identity the first time. Throws BUSY when another Berth uses it,
  * FAILED_PRECONDITION when it is damaged, IO_FAILED when the disk says no.
@@ -101,7 +112,7 @@ export async function openPool(config: PoolConfig, nodeName: string): Promise<Po
         await assertUnused(config, folders);
         identity = { format: 1, id: newPoolId(), node: nodeName };
         await writeFileAtomic(file, `${JSON.stringify(identity)}\n`, { sync: true });
-      }
+      } else await assertOwn(config, folders, identity);
       const { id, node } = identity;
       return { name: config.name, id, node, path: config.path, folders, close: () => lock.release() };
     } catch (error) {

@@ -29,7 +29,7 @@ export async function readPool(
     throw new BerthError('NOT_FOUND', sentence);
   }
   const folders = poolFolders(path);
-  const { volumes, snapshots, unreadable } = await readRecords(folders.meta);
+  const { volumes, snapshots, unreadable } = await readRecords(folders.meta, identity.id);
   const images = new Images(folders);
   const isImage = async (volume: VolumeRecord): Promise<boolean> => (await images.sizeOf(volume)) !== undefined;
   const look: ShownPool['look'] = async (volume) => {
@@ -44,7 +44,7 @@ export async function readPool(
     engine: undefined,
     volumes,
     snapshots,
-    trash: await readTrash(folders.trash),
+    trash: await readTrash(folders.trash, identity.id),
     retentionMs: undefined,
     figures: () => Promise.reject(new BerthError('UNAVAILABLE', 'only an agent knows what it has promised')),
     placesOf: async (volume) => placesIn(await look(volume)),

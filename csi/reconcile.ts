@@ -3,6 +3,7 @@
  * unfinished work is undone or finished, what nobody uses is detached, what is not ours is reported and kept.
  */
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { messageOf } from '../kit/errors.ts';
 import type { Groups } from './groups.ts';
 import { finishGrowth } from './growth.ts';
@@ -11,6 +12,7 @@ import { measure, promiseOf } from './promises.ts';
 import { undoSnapshot } from './snapshots.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { SnapshotRecord } from './snapshot.ts';
+import { ownerOf } from './objectid.ts';
 import { podFolderOf } from './volume.ts';
 import type { VolumeRecord } from './volume.ts';
 import { undoVolume } from './volumecreation.ts';
@@ -61,7 +63,9 @@ export async function reconcile(parts: ReconcileParts): Promise<Findings> {
   }
   for (const { file, bytes } of await engine.strangers([...loaded.volumes, ...loaded.snapshots])) {
     findings.strangers++;
-    ledger.enter(`file ${file}`, bytes);
+    // One of ours that has lost its record may share its bytes with a volume, which then needs others when it is written to.
+    const mayShare = engine.offers.copies === 'shared' && ownerOf(basename(file, '.img')) === parts.pool.id;
+    ledger.enter(`file ${file}`, bytes, mayShare ? 0n : bytes);
     log.warn(
       { event: 'pool.stranger', file, bytes: String(bytes) },
       'file in the pool belongs to no volume; it is kept and counted',

@@ -107,12 +107,15 @@ test('a record cut at any byte, or with any byte changed, is not taken for one',
 
 test('a record of a later format is left alone', async () => {
   await writeFile(join(folder, `${record.id}.json`), formatRecord(written).replace('"format": 2', '"format": 3'));
-  expect(await recordStore(folder).load()).toMatchObject({ volumes: [], unreadable: [{ file: `${record.id}.json` }] });
+  expect(await recordStore(folder, '0a1b2c3d').load()).toMatchObject({
+    volumes: [],
+    unreadable: [{ file: `${record.id}.json` }],
+  });
   expect(await readdir(folder)).toEqual([`${record.id}.json`]);
 });
 
 test('what a killed write left is removed, unknown files are reported and kept', async () => {
-  const store = recordStore(folder);
+  const store = recordStore(folder, '0a1b2c3d');
   await store.write(written);
   await writeFile(join(folder, `.tmp-${record.id}.json-00`), '{');
   await writeFile(join(folder, 'copy.json'), formatRecord(written));

@@ -1,12 +1,13 @@
 /** Records of a pool on disk: one JSON file each with a format number and a checksum, replaced atomically. */
 import { createHash } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { removeDurably, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
 import { errnoOf, messageOf } from '../kit/errors.ts';
 import { readRegularFile } from '../kit/regularfile.ts';
-import { poolOf } from './objectid.ts';
+import { ownerOf, poolOf } from './objectid.ts';
 import type { ObjectKind } from './objectid.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
 import { fsTypes } from './volume.ts';
@@ -142,17 +143,47 @@ export interface RecordStore {
   remove(id: string): Promise<void>;
 }
 
-/** The records in a folder. Changes nothing, and may be used beside an agent that does. */
-export async function readRecords(folder: string): Promise<LoadedStore> {
+/** Removes what an interrupted write left in a folder of records. A folder called so is nobody's write. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }))
+    if (isUnfinished(entry)) await rm(join(folder, entry.name), { force: true });
+}
+
+/** Whether an entry of a folder of records is what an interrupted write left. */
+export function isUnfinished(entry: Dirent): boolean {
+  return entry.isFile() && entry.name.startsWith(temporaryPrefix);
+}
+
+/** Throws unless the ID is one of that pool: what another pool's record says is not for this one to do. */
+function assertOfPool({ id }: { readonly id: string }, poolId: string): void {
+  const owner = ownerOf(id);
+  if (owner !== poolId)
+    throw new Error(`it is of pool ${owner ?? ''}, this is ${poolId}; move it back to where it came from`);
+}
+
+/** Whether a file that could not be opened is there all the same: as a link that leads nowhere. */
+export async function isLinkToNowhere(path: string, error: unknown): Promise<boolean> {
+  if (errnoOf(error) !== 'ENOENT') return false;
+  return (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true;
+}
+
+/** The records of a pool in a folder. Changes nothing, and may be used beside an agent that does. */
+export async function readRecords(folder: string, poolId: string): Promise<LoadedStore> {
   const loaded: AnyRecord[] = [];
   const unreadable: { file: string; reason: string }[] = [];
-  for (const file of await readdir(folder)) {
-    if (file.startsWith(temporaryPrefix)) continue;
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (isUnfinished(entry)) continue;
+    const file = entry.name;
     try {
       const any = parseRecord(await readRegularFile(join(folder, file), largestRecord));
       if (file !== `${any.record.id}.json`) throw new Error(`it is the record of ${any.record.id}`);
+      assertOfPool(any.record, poolId);
       loaded.push(any);
     } catch (error) {
+      if (await isLinkToNowhere(join(folder, file), error)) {
+        unreadable.push({ file, reason: 'it is a link to what does not exist' });
+        continue;
+      }
       // Gone since the folder was listed: the object was deleted.
       if (errnoOf(error) === 'ENOENT') continue;
       const strange = error instanceof z.ZodError || error instanceof SyntaxError;
@@ -167,14 +198,13 @@ export async function readRecords(folder: string): Promise<LoadedStore> {
   };
 }
 
-/** The store in an existing folder. */
-export function recordStore(folder: string): RecordStore {
+/** The store of a pool in an existing folder. */
+export function recordStore(folder: string, poolId: string): RecordStore {
   const fileOf = (id: string): string => join(folder, `${id}.json`);
   return {
     async load() {
-      for (const file of await readdir(folder))
-        if (file.startsWith(temporaryPrefix)) await rm(join(folder, file), { force: true });
-      return await readRecords(folder);
+      await removeUnfinished(folder);
+      return await readRecords(folder, poolId);
     },
     write: (any) => writeFileAtomic(fileOf(any.record.id), formatRecord(any), { sync: true }),
     remove: (id) => removeDurably(fileOf(id)),

@@ -27,6 +27,7 @@ let folder = '';
 let folders: PoolFolders;
 let kernel: FakeStorageKernel;
 let engine: Engine;
+const poolId = '0a1b2c3d';
 let now = start;
 let logged: Record<string, unknown>[] = [];
 /** What the ledger was told. */
@@ -55,8 +56,9 @@ async function open(
   };
   const trash = new Trash({
     engine,
-    records: trashRecords(folders.trash),
-    store: recordStore(folders.meta),
+    poolId,
+    records: trashRecords(folders.trash, poolId),
+    store: recordStore(folders.meta, poolId),
     ledger: {
       readmit: ({ id }) => Promise.resolve(void admitted.push(id)),
       release: (id) => Promise.resolve(void (admitted = admitted.filter((each) => each !== id))),
@@ -75,7 +77,7 @@ async function open(
 
 /** A volume whose bytes are there, as its deletion finds it. */
 async function makeVolume(name: string, bytes = 32n * MiB, more: Partial<VolumeRecord> = {}): Promise<VolumeRecord> {
-  const id = newObjectId('volume', '0a1b2c3d', now);
+  const id = newObjectId('volume', poolId, now);
   const volume: VolumeRecord = {
     id,
     name,
@@ -126,7 +128,7 @@ describe('while its time is not over', () => {
     const [volume] = await putAll(trash, 'a');
     expect(await trash.undelete(volume!.id)).toEqual({ ...volume, state: 'ready' });
     expect(await engine.sizeOf(volume!)).toBe(volume!.bytes);
-    expect((await recordStore(folders.meta).load()).volumes).toEqual([{ ...volume, state: 'ready' }]);
+    expect((await recordStore(folders.meta, poolId).load()).volumes).toEqual([{ ...volume, state: 'ready' }]);
     expect([await readdir(folders.trash), trash.list(), admitted]).toEqual([[], [], [volume!.id]]);
     await expect(trash.undelete(volume!.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
@@ -143,8 +145,8 @@ describe('while its time is not over', () => {
 
   test('a snapshot comes back without the group it was deleted with', async () => {
     const { bytes, use, createdAt, id: sourceId, family } = await makeVolume('a');
-    const id = newObjectId('snapshot', '0a1b2c3d', now);
-    const groupId = newObjectId('group', '0a1b2c3d', now);
+    const id = newObjectId('snapshot', poolId, now);
+    const groupId = newObjectId('group', poolId, now);
     const common = { name: 's', state: 'deleting', reserved: true, groupId } as const;
     const snapshot: SnapshotRecord = { id, bytes, use, createdAt, sourceId, family, ...common };
     await writeFile(join(folders.snapshots, `${id}.img`), '');
@@ -259,7 +261,7 @@ describe('what is found in the trash', () => {
   });
 
   test('hostile names are reported and kept', async () => {
-    const id = newObjectId('volume', '0a1b2c3d', now);
+    const id = newObjectId('volume', poolId, now);
     const names = [
       '.hidden',
       '..json',
@@ -342,7 +344,9 @@ describe('when it cannot be done', () => {
 
   test('a volume is deleted for good when the disk has no room for the record of it', async () => {
     const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
-    const trash = await open({ records: { ...trashRecords(folders.trash), write: () => Promise.reject(full) } });
+    const trash = await open({
+      records: { ...trashRecords(folders.trash, poolId), write: () => Promise.reject(full) },
+    });
     await trash.put(await makeVolume('a'));
     await trash.purgeExpired();
     expect([trash.list(), await readdir(folders.trash), events()]).toEqual([[], [], ['trash.not_kept']]);
@@ -365,7 +369,7 @@ describe('when it cannot be done', () => {
     const full = new BerthError('RESOURCE_EXHAUSTED', 'promised away');
     const trash = await open({
       ...(why === 'the disk refuses'
-        ? { store: { ...recordStore(folders.meta), write: () => Promise.reject(io) } }
+        ? { store: { ...recordStore(folders.meta, poolId), write: () => Promise.reject(io) } }
         : {}),
       ...(code === 'RESOURCE_EXHAUSTED'
         ? { ledger: { readmit: () => Promise.reject(full), release: () => Promise.resolve() } }

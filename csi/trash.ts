@@ -10,11 +10,14 @@ import type { ReadSpace } from './ledger.ts';
 import type { SnapshotState } from './snapshot.ts';
 import { takeBack } from './trashreturn.ts';
 import type { TakingBackParts } from './trashreturn.ts';
+import { isTrashable } from './trashrecords.ts';
 import type { TrashContent, Trashed, TrashRecords } from './trashrecords.ts';
 
 export interface TrashParts extends TakingBackParts {
   readonly engine: Pick<Engine, 'moveToTrash' | 'restoreFromTrash' | 'emptyTrash' | 'sizeOf'>;
   readonly records: TrashRecords;
+  /** The pool's ID. What bears another's is not ours to free. */
+  readonly poolId: string;
   /** 0: nothing is kept. */
   readonly retentionMs: number;
   /** Bytes the pool will have more when the object's are removed; undefined when nobody can tell. */
@@ -221,9 +224,10 @@ export class Trash {
 
   /** Frees what has no entry. */
   async #sweep(): Promise<void> {
+    const { engine, poolId } = this.#parts;
     const kept = new Set(this.#unreadable.map(({ file }) => file.replace(/\.json$/, '')));
     try {
-      await this.#parts.engine.emptyTrash((id) => !kept.has(id) && !this.#entries.has(id));
+      await engine.emptyTrash((id) => isTrashable(id, poolId) && !kept.has(id) && !this.#entries.has(id));
     } catch (error) {
       const reason = messageOf(error);
       this.#parts.log.error({ event: 'trash.purge_failed', reason }, 'space in the trash could not be freed');

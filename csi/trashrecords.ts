@@ -2,15 +2,23 @@
  * Records of what lies in a pool's trash, one file each beside the bytes: `trash/<id>.json` says when it was deleted, what its
  * removal frees, and what its own record said.
  */
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { removeDurably, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
+import { removeDurably, writeFileAtomic } from '../kit/durablefile.ts';
 import { errnoOf, messageOf } from '../kit/errors.ts';
 import { readRegularFile } from '../kit/regularfile.ts';
 import type { Stored } from './engine.ts';
 import { poolOf } from './objectid.ts';
-import { checksumOf, formatRecord, largestRecord, parseRecord } from './store.ts';
+import {
+  checksumOf,
+  formatRecord,
+  isLinkToNowhere,
+  isUnfinished,
+  largestRecord,
+  parseRecord,
+  removeUnfinished,
+} from './store.ts';
 
 /** Something that was deleted and whose bytes are still there. */
 export interface Trashed {
@@ -50,8 +58,9 @@ const envelope = z.strictObject({
   }),
 });
 
-function isObject(id: string): boolean {
-  return poolOf('volume', id) !== undefined || poolOf('snapshot', id) !== undefined;
+/** Whether it is the ID of something that can lie in the trash of that pool. */
+export function isTrashable(id: string, poolId: string): boolean {
+  return poolOf('volume', id) === poolId || poolOf('snapshot', id) === poolId;
 }
 
 function formatTrashed({ object, deletedAt, frees }: Trashed): string {
@@ -86,21 +95,24 @@ function reasonOf(error: unknown): string {
   return error instanceof z.ZodError || error instanceof SyntaxError ? 'it is cut, or no record' : messageOf(error);
 }
 
-/** What the folder holds. Changes nothing, and may be used beside an agent that does. */
-export async function readTrash(folder: string): Promise<TrashContent> {
+/** What the folder of a pool holds. Changes nothing, and may be used beside an agent that does. */
+export async function readTrash(folder: string, poolId: string): Promise<TrashContent> {
   const entries: Trashed[] = [];
   const unreadable: { file: string; reason: string }[] = [];
   const strangers: { file: string; bytes: bigint }[] = [];
-  for (const file of await readdir(folder)) {
-    if (file.startsWith(temporaryPrefix) || noteName.test(file)) continue;
-    const isRecord = file.endsWith(suffix) && isObject(file.slice(0, -suffix.length));
-    if (!isRecord && isObject(bytesName.exec(file)?.[1] ?? '')) continue;
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const file = entry.name;
+    if (isUnfinished(entry) || noteName.test(file)) continue;
+    const isRecord = file.endsWith(suffix) && isTrashable(file.slice(0, -suffix.length), poolId);
+    if (!isRecord && isTrashable(bytesName.exec(file)?.[1] ?? '', poolId)) continue;
     try {
       if (isRecord) entries.push(await readTrashed(folder, file));
       else strangers.push({ file, bytes: (await lstat(join(folder, file), { bigint: true })).size });
     } catch (error) {
+      if (await isLinkToNowhere(join(folder, file), error))
+        unreadable.push({ file, reason: 'it is a link to what does not exist' });
       // Gone since the folder was listed: no trash any more.
-      if (errnoOf(error) !== 'ENOENT') unreadable.push({ file, reason: reasonOf(error) });
+      else if (errnoOf(error) !== 'ENOENT') unreadable.push({ file, reason: reasonOf(error) });
     }
   }
   entries.sort((a, b) => a.deletedAt - b.deletedAt || (a.object.id < b.object.id ? -1 : 1));
@@ -116,15 +128,14 @@ export interface TrashRecords {
   remove(id: string): Promise<void>;
 }
 
-/** The records in an existing folder. */
-export function trashRecords(folder: string): TrashRecords {
+/** The records of a pool in an existing folder. */
+export function trashRecords(folder: string, poolId: string): TrashRecords {
   // IDs were checked by pattern, so they are file names.
   const fileOf = (id: string): string => join(folder, `${id}${suffix}`);
   return {
     async load() {
-      for (const file of await readdir(folder))
-        if (file.startsWith(temporaryPrefix)) await rm(join(folder, file), { force: true });
-      return await readTrash(folder);
+      await removeUnfinished(folder);
+      return await readTrash(folder, poolId);
     },
     write: (trashed) => writeFileAtomic(fileOf(trashed.object.id), formatTrashed(trashed), { sync: true }),
     remove: (id) => removeDurably(fileOf(id)),

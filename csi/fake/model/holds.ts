@@ -2,7 +2,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { recordStore } from '../../store.ts';
+import { readPoolIdentity } from '../../pool.ts';
+import { readRecords } from '../../store.ts';
 import type { ModelledNode } from './modellednode.ts';
 import { availableIn } from './model.ts';
 import { stagingOf, targetOf } from './send.ts';
@@ -39,7 +40,8 @@ export async function expectPoolAsModelled(modelled: ModelledNode): Promise<void
 
 /** What a start leaves, whatever was unfinished: records that are ready, each with its bytes, and no bytes without a record. */
 export async function expectPoolInOrder(pool: string): Promise<void> {
-  const { volumes, snapshots, groups, unreadable } = await recordStore(join(pool, 'meta')).load();
+  const { id = '' } = (await readPoolIdentity(pool)) ?? {};
+  const { volumes, snapshots, groups, unreadable } = await readRecords(join(pool, 'meta'), id);
   const states = [...volumes, ...snapshots, ...groups].map(({ state }) => state);
   expect(new Set(states).difference(new Set(['ready']))).toEqual(new Set());
   expect({ unreadable, growing: volumes.filter(({ grownFrom }) => grownFrom !== undefined) }).toEqual({
