@@ -1,5 +1,6 @@
 /** Groups of snapshots of a pool, taken at one moment: while all members are frozen. */
 import { BerthError } from '../kit/errors.ts';
+import { writeDeletionIntent } from './deletionintent.ts';
 import { newObjectId } from './objectid.ts';
 import type { PoolParts } from './poolparts.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
@@ -89,7 +90,7 @@ export class Groups {
       // A member that is being restored from refuses the deletion, before anything of it is written.
       await this.#holding(group, async () => {
         const deleting: GroupRecord = { ...group, state: 'deleting' };
-        await this.#parts.store.write({ kind: 'group', record: deleting });
+        await writeDeletionIntent({ kind: 'group', record: deleting }, this.#parts);
         this.#parts.groups.enter(deleting);
         await this.#deleteAll(deleting);
       });

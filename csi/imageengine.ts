@@ -122,7 +122,7 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
       const device = await loops.attach(image, { readonly: false, discard: isThin(volume) });
       try {
         atPoint('stage.attached');
-        await mountFilesystem(volume, { device, folder, flags }, { filesystems, mounts });
+        await mountFilesystem(volume, { device, folder, flags }, { filesystems, mounts, images: folders.images });
         atPoint('stage.mounted');
         return deviceOf(device);
       } catch (error) {

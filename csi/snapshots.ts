@@ -1,5 +1,6 @@
 /** The snapshots of a pool: taken, deleted and found by journal. They are independent of their source, which may be deleted. */
 import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
+import { writeDeletionIntent } from './deletionintent.ts';
 import { failureOf } from './failures.ts';
 import { whileFrozen } from './freezing.ts';
 import { newObjectId } from './objectid.ts';
@@ -81,9 +82,9 @@ export class Snapshots {
 
   /** Deletes a snapshot, of a group or not. The caller holds it. */
   async deleteExisting(record: SnapshotRecord): Promise<void> {
-    const { store, snapshots, atPoint } = this.#parts;
+    const { snapshots, atPoint } = this.#parts;
     const deleting: SnapshotRecord = { ...record, state: 'deleting' };
-    await store.write({ kind: 'snapshot', record: deleting });
+    await writeDeletionIntent({ kind: 'snapshot', record: deleting }, this.#parts);
     snapshots.enter(deleting);
     atPoint('unsnapshot.intent');
     await this.finishDeletion(deleting);

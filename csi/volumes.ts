@@ -1,5 +1,6 @@
 /** The volumes of a pool: created, deleted and found, one operation at a time per volume, by journal. */
 import { BerthError } from '../kit/errors.ts';
+import { writeDeletionIntent } from './deletionintent.ts';
 import type { Stored } from './engine.ts';
 import type { PoolParts } from './poolparts.ts';
 import { freeSpaceOf } from './promises.ts';
@@ -106,7 +107,7 @@ export class Volumes {
   }
 
   async #deleteExisting(record: VolumeRecord): Promise<void> {
-    const { engine, store, nodeState, volumes, atPoint } = this.#parts;
+    const { engine, nodeState, volumes, atPoint } = this.#parts;
     if (record.state === 'ready') {
       const { attached, places } = await engine.look(record);
       const stagedBlock = record.use.kind === 'block' && attached && nodeState.of(record.id).staged !== undefined;
@@ -118,7 +119,7 @@ export class Volumes {
         );
       }
       const deleting: VolumeRecord = { ...record, state: 'deleting' };
-      await store.write({ kind: 'volume', record: deleting });
+      await writeDeletionIntent({ kind: 'volume', record: deleting }, this.#parts);
       volumes.enter(deleting);
       atPoint('delete.intent');
     }

@@ -47,9 +47,16 @@ export class Images {
     await removeDurably(this.of(object));
   }
 
-  /** Nothing happens when the image is missing. */
+  /** Nothing happens when the image is missing. On a disk without room for that it is removed at once. */
   async moveToTrash(object: Stored): Promise<void> {
-    await missingIsUndefined(rename(this.of(object), this.#trashOf(object)));
+    try {
+      await missingIsUndefined(rename(this.of(object), this.#trashOf(object)));
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOSPC') throw error;
+      // A full btrfs can remove but not rename, and only what is removed makes room again.
+      await this.remove(object);
+      return;
+    }
     await Promise.all([syncFolder(this.#folders.trash), this.sync(object)]);
   }
 

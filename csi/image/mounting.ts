@@ -5,12 +5,35 @@ import { SystemCallError } from '../../linux/libc.ts';
 import type { LoopDevice } from '../../linux/loop.ts';
 import type { Mounts } from '../../linux/mount.ts';
 import type { Content } from '../../linux/superblock.ts';
+import { formatBytes, MiB } from '../quantity.ts';
 import type { VolumeRecord } from '../volume.ts';
 
 export interface Mounting {
   readonly device: LoopDevice;
   readonly folder: string;
   readonly flags: readonly string[];
+}
+
+export interface MountingParts {
+  readonly filesystems: Filesystems;
+  readonly mounts: Mounts;
+  /** The folder of the images. */
+  readonly images: string;
+}
+
+/** Less than what is kept free of any pool: then others have taken it, or thin volumes. */
+const leastRoom = 16n * MiB;
+
+/** A check writes, and where a thin image gets no more space it fails as if there were damage. */
+async function check(device: string, { filesystems, images }: Omit<MountingParts, 'mounts'>): Promise<void> {
+  try {
+    await filesystems.check(device);
+  } catch (error) {
+    const { available } = (await filesystems.usage(images)).bytes;
+    if (available >= leastRoom) throw error;
+    const sentence = `the pool is full (${formatBytes(available)} left), so the filesystem could not be checked before it is mounted; delete volumes or enlarge the pool`;
+    throw new BerthError('RESOURCE_EXHAUSTED', sentence, { cause: error });
+  }
 }
 
 /** Never mounts what Berth has not made: a foreign superblock is an attack on the kernel, a wrong one is a mix-up. */
@@ -29,13 +52,13 @@ function assertOwn({ id, use }: VolumeRecord, content: Content): void {
 export async function mountFilesystem(
   volume: VolumeRecord,
   { device, folder, flags }: Mounting,
-  { filesystems, mounts }: { readonly filesystems: Filesystems; readonly mounts: Mounts },
+  { filesystems, mounts, images }: MountingParts,
 ): Promise<void> {
   if (volume.use.kind !== 'filesystem') return;
   const { type } = volume.use;
   const { content, state } = await filesystems.examine(device.path);
   assertOwn(volume, content);
-  if (state?.clean !== true) await filesystems.check(device.path);
+  if (state?.clean !== true) await check(device.path, { filesystems, images });
   const mustGrow = state === undefined || state.bytes < volume.bytes;
   if (mustGrow) await filesystems.growUnmounted(device.path);
   // A clone has its source's UUID, which XFS refuses to mount beside the source.
