@@ -81,6 +81,7 @@ export class NodeVolumes {
     await volumes.exclusive(id, 'staging', async () => {
       const volume = volumes.get(id);
       assertUsable(volume, use);
+      await this.#parts.assertPresent();
       const wanted: Staged = { path, kind: use.kind, mountFlags: use.mountFlags, mode: use.mode };
       const state = nodeState.of(id);
       const reached = settled(Promise.all([assertDirect(kubeletRoot, path), assertFolder(path)]));

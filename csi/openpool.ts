@@ -14,6 +14,8 @@ import { Operations } from './operations.ts';
 import type { Pool } from './pool.ts';
 import { resumeLimits } from './poollimits.ts';
 import type { PoolParts } from './poolparts.ts';
+import { presenceOf } from './poolpresence.ts';
+import type { AssertPresent } from './poolpresence.ts';
 import { Records } from './records.ts';
 import { promiseOf } from './promises.ts';
 import { reconcile } from './reconcile.ts';
@@ -58,9 +60,15 @@ export async function startPool(
   { kernel, kubeletRoot, runDir, limits, onFrozen, log, atPoint }: OpenPoolOptions,
 ): Promise<OpenPool> {
   const { mounts, filesystems } = kernel;
-  const space: ReadSpace = async () => await (engine.space?.() ?? (await filesystems.usage(pool.path)).bytes);
+  const assertPresent = presenceOf(pool);
+  const space: ReadSpace = async () => {
+    await assertPresent();
+    return await (engine.space?.() ?? (await filesystems.usage(pool.path)).bytes);
+  };
   const ledger = new Ledger({ pool: pool.name, limit: config.capacity, space, counted: engine.space !== undefined });
-  const store = recordStore(pool.folders.meta, pool.id);
+  const stored = recordStore(pool.folders.meta, pool.id);
+  const store = { ...stored, ...whilePresent(stored, assertPresent) };
+  const trashed = trashRecords(pool.folders.trash, pool.id);
   const records = {
     volumes: new Records<VolumeRecord>(),
     snapshots: new Records<SnapshotRecord>(),
@@ -69,7 +77,7 @@ export async function startPool(
   const { overcommit, thinWatermark } = config;
   const trash = new Trash({
     engine,
-    records: trashRecords(pool.folders.trash, pool.id),
+    records: { ...trashed, ...whilePresent(trashed, assertPresent) },
     poolId: pool.id,
     store,
     ledger: {
@@ -86,6 +94,7 @@ export async function startPool(
   ledger.useSpare(trash);
   const parts: PoolParts = {
     pool,
+    assertPresent,
     store,
     ledger,
     engine,
@@ -107,4 +116,23 @@ export async function startPool(
   await resumeLimits(parts);
   const nodeVolumes = new NodeVolumes({ parts, volumes, mounts, filesystems, kubeletRoot });
   return { pool, config, parts, volumes, snapshots, groups, nodeVolumes, findings };
+}
+
+interface Store<T> {
+  write(record: T): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+/** The changes of a store, which are refused while the pool is not where it was opened. */
+function whilePresent<T>(store: Store<T>, assertPresent: AssertPresent): Store<T> {
+  return {
+    write: async (record) => {
+      await assertPresent();
+      await store.write(record);
+    },
+    remove: async (id) => {
+      await assertPresent();
+      await store.remove(id);
+    },
+  };
 }

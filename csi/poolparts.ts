@@ -7,6 +7,7 @@ import type { NodeState } from './nodestate.ts';
 import type { Operations } from './operations.ts';
 import type { Records } from './records.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
+import type { AssertPresent } from './poolpresence.ts';
 import type { RecordStore } from './store.ts';
 import type { Trash } from './trash.ts';
 import type { VolumeRecord } from './volume.ts';
@@ -14,6 +15,8 @@ import type { VolumeLimits } from './volumelimits.ts';
 
 export interface PoolParts {
   readonly pool: { readonly name: string; readonly id: string };
+  /** Throws UNAVAILABLE while another disk, or none, is in its place. */
+  readonly assertPresent: AssertPresent;
   readonly store: RecordStore;
   readonly ledger: Ledger;
   readonly engine: Engine;

@@ -221,7 +221,8 @@ export class Pools {
       try {
         return await open.volumes.create(wanted);
       } catch (error) {
-        if (asBerthError(error).code !== 'RESOURCE_EXHAUSTED') throw error;
+        // Full, or its disk is gone: another may do.
+        if (!['RESOURCE_EXHAUSTED', 'UNAVAILABLE'].includes(asBerthError(error).code)) throw error;
         refused ??= error;
       }
     }

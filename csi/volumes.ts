@@ -109,6 +109,7 @@ export class Volumes {
   async #deleteExisting(record: VolumeRecord): Promise<void> {
     const { engine, nodeState, volumes, atPoint } = this.#parts;
     if (record.state === 'ready') {
+      await this.#parts.assertPresent();
       const { attached, places } = await engine.look(record);
       const stagedBlock = record.use.kind === 'block' && attached && nodeState.of(record.id).staged !== undefined;
       if (places.length > 0 || stagedBlock) {

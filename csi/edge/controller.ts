@@ -188,7 +188,7 @@ export function controllerHandlers({
       // The size of one volume: it has to lie in one pool.
       let best: { readonly size: bigint; readonly open: OpenPool } | undefined;
       for (const open of candidates) {
-        const size = await largestIn(open, parameters);
+        const size = await largestIn(open, parameters).catch(noneWhereGone);
         if (best === undefined || size > best.size) best = { size, open };
       }
       if (best === undefined) return { available_capacity: '0' };
@@ -225,6 +225,12 @@ export function controllerHandlers({
       return { capacity_bytes: grown.bytes.toString(), node_expansion_required: grown.use.kind === 'filesystem' };
     },
   };
+}
+
+/** A pool whose disk is gone has no room, and takes none from the others. */
+function noneWhereGone(error: unknown): bigint {
+  if (asBerthError(error).code === 'UNAVAILABLE') return 0n;
+  throw error;
 }
 
 /** The largest volume a pool can take, in bytes: thin ones are kept a part of. */
