@@ -84,13 +84,19 @@ const planted: readonly Planted[] = [
     title: 'an image without a record',
     plant: 'truncate -s 1M $pool/images/stray.img',
     remove: 'rm $pool/images/stray.img',
-    says: [/node-2: image stray has no record/, /^image stray has no persistent volume/],
+    says: [/node-2: pool default: image stray has no record/, /^image stray has no persistent volume/],
+  },
+  {
+    title: 'a snapshot without a record, in a pool that is not the default',
+    plant: ': >$small/snapshots/stray.img',
+    remove: 'rm $small/snapshots/stray.img',
+    says: [/node-2: pool small: snapshot stray has no record/, /^snapshot stray has no snapshot content/],
   },
   {
     title: 'a second loop device of a volume',
     plant: 'losetup -f $(ls $pool/images/*.img)',
     remove: 'losetup -d $(losetup -n -O NAME -j $(ls $pool/images/*.img) | sort -V | tail -n 1)',
-    says: [/node-2: two loop devices have \S+\.img/],
+    says: [/node-2: pool default: two loop devices have \S+\.img/],
   },
 ];
 
@@ -114,7 +120,7 @@ beforeAll(async () => {
   const text = await sh(`cat ${record}`);
   const [, sandbox = ''] = /"path":"[^"]*\/([^"/]+)"/.exec(text) ?? [];
   const [, link = ''] = /"name":"(veth\w+)"/.exec(text) ?? [];
-  variables = `ip=${pod.status.podIP ?? ''} link=${link} record=${record} sandbox=${sandbox} pool=/var/lib/berth/pools/default`;
+  variables = `ip=${pod.status.podIP ?? ''} link=${link} record=${record} sandbox=${sandbox} pool=/var/lib/berth/pools/default small=/var/lib/berth/pools/small`;
   await invariantsHold(cluster);
 });
 

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Cluster } from '../../cluster/cluster.ts';
+import { storageSchema } from '../../csi/config.ts';
+import type { StorageConfig } from '../../csi/config.ts';
 import { manifestFolder } from '../../scripts/deploy.ts';
 import { kubectl, listPods } from '../../scripts/kubectl.ts';
 import type { Pod } from '../../scripts/kubectl.ts';
@@ -19,10 +21,15 @@ import type { NodeObject, PodState } from './invariants/nodestate.ts';
 import { readDevices } from './invariants/readdevices.ts';
 import { readNetwork } from './invariants/readnetwork.ts';
 import { readStorage } from './invariants/readstorage.ts';
-import { storageViolations, volumeViolations } from './invariants/storage.ts';
+import { snapshotViolations, storageViolations, volumeViolations } from './invariants/storage.ts';
 
 interface PersistentVolume {
   readonly spec: { readonly csi?: { readonly driver: string; readonly volumeHandle: string } };
+}
+
+interface SnapshotContent {
+  readonly spec: { readonly driver: string };
+  readonly status?: { readonly snapshotHandle?: string };
 }
 
 interface ApiNode {
@@ -42,6 +49,18 @@ const configuration = z.object({
   }),
 });
 
+/** The storage section that the agents run with: tests give them others. */
+async function storageConfig(cluster: Cluster): Promise<StorageConfig> {
+  const inBerth = ['-n', 'berth-system'];
+  const volumes = '{.spec.template.spec.volumes[?(@.name=="config")].configMap.name}';
+  const name = await kubectl(cluster, ['get', 'daemonset', 'berth', ...inBerth, '-o', `jsonpath=${volumes}`]);
+  const { data } = JSON.parse(await kubectl(cluster, ['get', 'configmap', name, ...inBerth, '-o', 'json'])) as {
+    readonly data: Readonly<Record<string, string>>;
+  };
+  const { storage } = z.object({ storage: storageSchema }).parse(parse(data['config.yaml'] ?? ''));
+  return storage;
+}
+
 /** One sentence for each violation, over all nodes. */
 export async function findViolations(cluster: Cluster): Promise<readonly string[]> {
   const living = (await listPods(cluster)).filter(
@@ -49,6 +68,8 @@ export async function findViolations(cluster: Cluster): Promise<readonly string[
   );
   const volumes = await list<PersistentVolume>(cluster, 'pv');
   const handles = volumes.flatMap(({ spec }) => (spec.csi?.driver === 'csi.berth.dev' ? [spec.csi.volumeHandle] : []));
+  const contents = await list<SnapshotContent>(cluster, 'volumesnapshotcontents').catch(() => undefined);
+  const pools = await storageConfig(cluster);
   const nodes = await list<ApiNode>(cluster, 'nodes');
   const objects = nodes.map(objectOf);
   const { devices } = configuration.parse(parse(readFileSync(join(manifestFolder, 'config.yaml'), 'utf8')));
@@ -57,7 +78,7 @@ export async function findViolations(cluster: Cluster): Promise<readonly string[
   const looks = await Promise.all(
     cluster.nodes.map(async (node) => {
       const network = await readNetwork(node, podsOn(node.name, living));
-      const storage = await readStorage(node);
+      const storage = await readStorage(node, pools);
       const allocatable = nodes.find(({ metadata }) => metadata.name === node.name)?.status.allocatable ?? {};
       const sentences = [
         ...attachmentViolations(network),
@@ -77,6 +98,15 @@ export async function findViolations(cluster: Cluster): Promise<readonly string[
       looks.map(({ storage }) => storage),
       handles,
     ),
+    // Only where the cluster has snapshots at all.
+    ...(contents === undefined
+      ? []
+      : snapshotViolations(
+          looks.map(({ storage }) => storage),
+          contents.flatMap(({ spec, status }) =>
+            spec.driver === 'csi.berth.dev' && status?.snapshotHandle !== undefined ? status.snapshotHandle : [],
+          ),
+        )),
   ];
 }
 

@@ -6,7 +6,7 @@ const mark = '--- end of section ---';
 
 /** Runs shell lines in all of the node's namespaces and returns the output of each under its key. */
 export async function readSections<K extends string>(
-  node: ClusterNode,
+  node: Pick<ClusterNode, 'name' | 'exec'>,
   lines: Readonly<Record<K, string>>,
 ): Promise<Readonly<Record<K, string>>> {
   const keys = Object.keys(lines) as K[];
