@@ -2,6 +2,7 @@
 import { constants, fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { closeBeside } from './handles.ts';
 import { check, libcAsync } from './libc.ts';
 
 export interface SpaceOptions {
@@ -48,7 +49,7 @@ export async function allocate(file: string, bytes: bigint, { sparse = false }: 
     await fill(image.fd, file, bytes, sparse);
     await count(image);
   } finally {
-    await image.close();
+    closeBeside(image);
   }
 }
 
@@ -58,7 +59,7 @@ export async function settleFile(file: string): Promise<void> {
   try {
     await settle(image);
   } finally {
-    await image.close();
+    closeBeside(image);
   }
 }
 

@@ -1,10 +1,10 @@
 /** Loop devices: a regular file as a block device, with direct I/O and 4096-byte sectors. Found again by inode, not by name. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pause } from '../kit/backoff.ts';
 import { BerthError } from '../kit/errors.ts';
+import { closeBeside } from './handles.ts';
 import { libcAsync, SystemCallError } from './libc.ts';
 import {
   attachedDevice,
@@ -74,11 +74,6 @@ interface OpenImage extends Inode {
   readonly fd: number;
 }
 
-/** Closes without being waited for: what follows does not depend on it, and a detach waits for whoever has the device open. */
-function closeBeside(handle: FileHandle): void {
-  void handle.close().catch(() => undefined);
-}
-
 /** Attaches an image to a free device. */
 async function configure(image: OpenImage, file: string, { readonly, discard }: AttachOptions): Promise<LoopDevice> {
   const name = basename(file);
@@ -95,6 +90,7 @@ async function configure(image: OpenImage, file: string, { readonly, discard }: 
         // The free number is only a hint: somebody else on this kernel was quicker.
         if (failure.code !== 'EBUSY') throw failure;
       } finally {
+        // A detach waits for whoever has the device open.
         closeBeside(device);
       }
     }
