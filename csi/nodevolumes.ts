@@ -5,11 +5,12 @@ import type { Mounts } from '../linux/mount.ts';
 import type { Placement } from './engine.ts';
 import { failureOf } from './failures.ts';
 import { growVolume } from './growth.ts';
-import type { Published, Staged, VolumeNodeState } from './nodestate.ts';
+import { assertShareable, assertUsable, isAt, isStaged, sameArguments } from './nodeuse.ts';
+import type { PublishRequest } from './nodeuse.ts';
+import type { Published, Staged } from './nodestate.ts';
 import type { PoolParts } from './poolparts.ts';
 import { assertDirect, assertFolder, makeTarget, removeTarget } from './targets.ts';
 import type { Volumes } from './volumes.ts';
-import { describeUse } from './volume.ts';
 import type { CapacityRange, VolumeRecord, WantedUse } from './volume.ts';
 
 export interface NodeVolumesParts {
@@ -21,37 +22,13 @@ export interface NodeVolumesParts {
   readonly kubeletRoot: string;
 }
 
-/** Where a staged volume is to be shown. */
-export interface PublishRequest {
-  readonly staging: string;
-  readonly target: string;
-  readonly readonly: boolean;
-  readonly use: WantedUse;
-  /** For people only: the kubelet tells it where the CSIDriver asks for that. */
-  readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
-}
-
 /** Figures of a volume: bytes of a raw block volume, bytes and inodes of a filesystem; and where it was seen for them. */
 export type VolumeUsage = { readonly placement: Placement } & (
   { readonly kind: 'block'; readonly total: bigint } | { readonly kind: 'filesystem'; readonly usage: FilesystemUsage }
 );
 
-/** Throws FAILED_PRECONDITION when the volume cannot be used in the wanted way. */
-export function assertUsable(volume: VolumeRecord, use: WantedUse): void {
-  const asked = use.kind === 'block' ? 'raw block' : (use.fsType ?? 'filesystem');
-  const typeDiffers = use.fsType !== undefined && use.fsType !== describeUse(volume.use);
-  if (use.kind === volume.use.kind && !typeDiffers) return;
-  throw new BerthError('FAILED_PRECONDITION', `volume ${volume.id} is ${describeUse(volume.use)}, ${asked} asked`);
-}
-
 /** More mounts of one volume on one path than any crash leaves. */
 const maxUnmounts = 16;
-
-function sameArguments(known: Staged | Published, now: Staged | Published): boolean {
-  const flat = (use: Staged | Published): string =>
-    JSON.stringify([use.path, use.kind, use.mode, use.mountFlags, 'readonly' in use && use.readonly]);
-  return flat(known) === flat(now);
-}
 
 /** Work that goes on beside what is asked first. What is returned waits for it, and throws what it threw; nobody has to. */
 function settled(work: Promise<unknown>): () => Promise<void> {
@@ -59,10 +36,6 @@ function settled(work: Promise<unknown>): () => Promise<void> {
   return async () => {
     await work;
   };
-}
-
-function isAt(placement: Placement, path: string): boolean {
-  return placement.places.some((place) => place.path === path);
 }
 
 export class NodeVolumes {
@@ -86,7 +59,7 @@ export class NodeVolumes {
       const state = nodeState.of(id);
       const reached = settled(Promise.all([assertDirect(kubeletRoot, path), assertFolder(path)]));
       const placement = await engine.look(volume);
-      if (this.#isStaged(placement, state, path, use.kind)) {
+      if (isStaged(placement, state, path, use.kind)) {
         if (state.staged === undefined || sameArguments(state.staged, wanted)) {
           nodeState.set(id, { ...state, staged: wanted });
           return;
@@ -165,10 +138,10 @@ export class NodeVolumes {
         }
         throw new BerthError('ALREADY_EXISTS', `volume ${id} is published at that target with other arguments`);
       }
-      if (!this.#isStaged(placement, state, staging, use.kind)) {
+      if (!isStaged(placement, state, staging, use.kind)) {
         throw new BerthError('FAILED_PRECONDITION', `volume ${id} is not staged at ${staging}; stage it first`);
       }
-      this.#assertShareable(id, placement, state, request);
+      assertShareable(id, placement, state, request);
       await this.#assertFree(target);
       await reached();
       nodeState.set(id, { ...state, published: [...others, wanted] });
@@ -235,30 +208,9 @@ export class NodeVolumes {
     const placement = await engine.look(volume).catch((error: unknown) => {
       throw failureOf(error, `looking for volume ${volume.id}`);
     });
-    const staged = this.#isStaged(placement, nodeState.of(volume.id), path, volume.use.kind);
+    const staged = isStaged(placement, nodeState.of(volume.id), path, volume.use.kind);
     if (staged || isAt(placement, path)) return placement;
     throw new BerthError('NOT_FOUND', `volume ${volume.id} is neither staged nor published at that path`);
-  }
-
-  /** A raw block volume is staged by being attached: nothing is mounted at its staging path. */
-  #isStaged(placement: Placement, state: VolumeNodeState, path: string, kind: WantedUse['kind']): boolean {
-    return kind === 'block' ? placement.attached && state.staged?.path === path : isAt(placement, path);
-  }
-
-  /** RWOP: one target on this node. Other modes may share: Kubernetes lets several pods of a node use an RWO claim. */
-  #assertShareable(
-    id: string,
-    placement: Placement,
-    state: VolumeNodeState,
-    { staging, target, use }: PublishRequest,
-  ): void {
-    const others = placement.places.filter((place) => place.path !== staging && place.path !== target);
-    if (others.length === 0) return;
-    const single = 'SINGLE_NODE_SINGLE_WRITER';
-    const exclusive =
-      use.mode === single || state.published.some(({ path, mode }) => mode === single && path !== target);
-    if (!exclusive) return;
-    throw new BerthError('FAILED_PRECONDITION', `volume ${id} is for a single writer and published at another target`);
   }
 
   /** Foreign mounts are never touched nor covered. */

@@ -5,11 +5,10 @@ import type { VolumeContentSource__Output } from '../../protos/types/csi/v1/Volu
 import { growVolume } from '../growth.ts';
 import { parseIoLimits } from '../iolimits.ts';
 import { modifyVolume } from '../modification.ts';
-import { assertUsable } from '../nodevolumes.ts';
+import { assertUsable } from '../nodeuse.ts';
 import type { OpenPool } from '../openpool.ts';
 import type { Pools } from '../pools.ts';
-import { commonType, typeIn } from '../sizing.ts';
-import { sectorBytes } from '../volume.ts';
+import { commonType } from '../sizing.ts';
 import type { ContentSource, FsType, VolumeRecord, WantedUse } from '../volume.ts';
 import { decodeCapability, requireUse } from './capability.ts';
 import { checkMaps, checkText, decodeRange, invalid, requireFields } from './fields.ts';
@@ -18,6 +17,7 @@ import type { HealthParts } from './health.ts';
 import { pageOf } from './paging.ts';
 import { claimOf, decodeParameters } from './parameters.ts';
 import type { VolumeParameters } from './parameters.ts';
+import { largestIn, minimumIn } from './room.ts';
 import { snapshotHandlers } from './snapshots.ts';
 import { assertWantedHere, includes } from './topology.ts';
 import type { Topology } from './topology.ts';
@@ -188,7 +188,7 @@ export function controllerHandlers({
       // The size of one volume: it has to lie in one pool.
       let best: { readonly size: bigint; readonly open: OpenPool } | undefined;
       for (const open of candidates) {
-        const size = await largestIn(open, parameters).catch(noneWhereGone);
+        const size = await largestIn(open, parameters);
         if (best === undefined || size > best.size) best = { size, open };
       }
       if (best === undefined) return { available_capacity: '0' };
@@ -225,34 +225,4 @@ export function controllerHandlers({
       return { capacity_bytes: grown.bytes.toString(), node_expansion_required: grown.use.kind === 'filesystem' };
     },
   };
-}
-
-/** A pool whose disk is gone has no room, and takes none from the others. */
-function noneWhereGone(error: unknown): bigint {
-  if (asBerthError(error).code === 'UNAVAILABLE') return 0n;
-  throw error;
-}
-
-/** The largest volume a pool can take, in bytes: thin ones are kept a part of. */
-async function largestIn({ parts }: OpenPool, { provisioning }: VolumeParameters): Promise<bigint> {
-  if (provisioning === 'thin' && parts.overcommit > 1) {
-    const below = await parts.ledger.assertUsedAtMost(parts.thinWatermark).then(
-      () => true,
-      () => false,
-    );
-    if (!below) return 0n;
-  }
-  const available = await parts.ledger.available();
-  const factor = provisioning === 'thin' ? BigInt(Math.floor(parts.overcommit * 1000)) : 1000n;
-  return ((available * factor) / 1000n / sectorBytes) * sectorBytes;
-}
-
-/** Undefined where the pool makes no such volume. */
-function minimumIn({ pool, parts }: OpenPool, wanted: readonly WantedUse[]): bigint | undefined {
-  try {
-    return parts.engine.offers.minimumOf(typeIn(parts.engine.offers, commonType(wanted), pool.name));
-  } catch (error) {
-    if (error instanceof BerthError) return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,4 @@
 // Pools filled to the last byte, on real filesystems of every kind: what was promised can be written, and nobody else's data changes.
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { blockCapability, mountCapability, TestNode } from '../../csi/fake/testnode.ts';
@@ -10,7 +9,7 @@ import { makeScratchPool } from './scratchpool.ts';
 import type { ScratchPool } from './scratchpool.ts';
 import { makeSharedFolder } from './sharedfolder.ts';
 import type { SharedFolder } from './sharedfolder.ts';
-import { serveVolume, takeBack, takeFromPod, unmountBelow } from './volumelife.ts';
+import { serveVolume, takeBack, takeFromPod, retire } from './volumelife.ts';
 import type { Served, WantedVolume } from './volumelife.ts';
 
 const MiB = 1024 * 1024;
@@ -24,12 +23,7 @@ beforeEach(async () => {
   shared = await makeSharedFolder();
 });
 afterEach(async () => {
-  await unmountBelow(host.folder);
-  // What a test that failed has left is detached by a start, as after a reboot.
-  await host.stop();
-  await rm(join(host.folder, 'run'), { recursive: true, force: true });
-  await host.start();
-  await host.close();
+  await retire(host);
   await pool.close();
   await shared.close();
 });

@@ -12,7 +12,7 @@ import { makeScratchPool } from './scratchpool.ts';
 import type { ScratchPool } from './scratchpool.ts';
 import { makeSharedFolder } from './sharedfolder.ts';
 import type { SharedFolder } from './sharedfolder.ts';
-import { createVolume, serveVolume, takeBack, unmountBelow } from './volumelife.ts';
+import { createVolume, serveVolume, takeBack, retire } from './volumelife.ts';
 import type { Served } from './volumelife.ts';
 
 const MiB = 1024 * 1024;
@@ -45,11 +45,7 @@ beforeEach(async () => {
   snapshot = taken.snapshot?.snapshot_id ?? '';
 });
 afterEach(async () => {
-  await unmountBelow(host.folder);
-  await host.stop();
-  await rm(join(host.folder, 'run'), { recursive: true, force: true });
-  await host.start();
-  await host.close();
+  await retire(host);
   await disk.close();
   await other.close();
   await shared.close();

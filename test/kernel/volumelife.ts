@@ -1,4 +1,6 @@
 /** The calls in which a volume is made, shown to a pod and taken back, each of them repeatable, on a node of a test. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { TestNode } from '../../csi/fake/testnode.ts';
 import { BerthError } from '../../kit/errors.ts';
@@ -81,4 +83,13 @@ export async function unmountBelow(folder: string): Promise<void> {
   const mounts = kernelMounts();
   const below = (await mounts.list()).filter(({ mountPoint }) => mountPoint.startsWith(`${folder}/`));
   for (const { mountPoint } of below.reverse()) await mounts.unmount(mountPoint);
+}
+
+/** Ends a node of which a failed test may have left anything mounted or attached: a start detaches it, as after a reboot. */
+export async function retire(host: TestNode): Promise<void> {
+  await unmountBelow(host.folder);
+  await host.stop();
+  await rm(join(host.folder, 'run'), { recursive: true, force: true });
+  await host.start();
+  await host.close();
 }
