@@ -4,10 +4,11 @@ import { dirname, join } from 'node:path';
 import { watchDirectory } from '../kit/directorywatch.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
+import { pluginRegistryDirectory } from '../kubelet/pluginregistration.ts';
 import { createRegistrar } from '../kubelet/registrar.ts';
 import type { Registrar } from '../kubelet/registrar.ts';
 import type { Handlers, FinishedCall } from '../protos/handlers.ts';
-import { serve } from '../protos/serve.ts';
+import { removeAbandonedSockets, serve } from '../protos/serve.ts';
 import type { GrpcServer } from '../protos/serve.ts';
 
 export interface ServingOptions {
@@ -48,6 +49,8 @@ export async function startServing({
     // The pools' locks say that no other Berth serves; what answers here is one that is about to end.
     return await serve({ path, services, log, takeOver: true, onCall });
   };
+  for (const directory of [dirname(path), join(kubeletRoot, pluginRegistryDirectory)])
+    await removeAbandonedSockets(directory);
   let server = await serveHere();
   const registrar = createRegistrar({
     rootDir: kubeletRoot,

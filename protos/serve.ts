@@ -1,6 +1,6 @@
 /** Serving gRPC on a Unix socket: the name, its mode, a stale file in its place, and stopping without cutting off calls. */
 import { randomBytes } from 'node:crypto';
-import { lstat, rename, unlink } from 'node:fs/promises';
+import { lstat, readdir, rename, unlink } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { Server as SocketServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -116,13 +116,31 @@ export async function answers(path: string): Promise<boolean> {
   });
 }
 
+const temporaryName = /^\.tmp-berth-[0-9a-f]{6}$/;
+
+/**
+ * Removes from a directory the sockets whose process has ended: those that it was killed while making, and those whose names are
+ * `ours`. Nobody answers them. Returns their paths; never throws.
+ */
+export async function removeAbandonedSockets(directory: string, ours?: RegExp): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (!temporaryName.test(name) && ours?.test(name) !== true) continue;
+    const path = join(directory, name);
+    if (!(await lstat(path).catch(() => undefined))?.isSocket() || (await answers(path))) continue;
+    await unlink(path).catch(() => undefined);
+    removed.push(path);
+  }
+  return removed;
+}
+
 /**
  * Binds under a temporary name and renames it, replacing a stale socket. Closing a listener unlinks the name it was bound
  * to whoever holds that name by then; the temporary one is nobody's. The kubelet's plugin watcher skips names with a dot.
  * Returns the inode of the socket file.
  */
 async function listenAt(listener: SocketServer, path: string): Promise<number> {
-  const temporary = join(dirname(path), `${temporaryPrefix}${randomBytes(3).toString('hex')}`);
+  const temporary = join(dirname(path), `${temporaryPrefix}berth-${randomBytes(3).toString('hex')}`);
   assertSocketPath(temporary);
   try {
     await new Promise<void>((resolve, reject) => {

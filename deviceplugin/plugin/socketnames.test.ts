@@ -17,7 +17,7 @@ test('a name is never given twice and says whose it is', () => {
 test('sockets of a killed agent are removed; those that answer, those of others and files stay', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'berth-s-'));
   const [dead, file, live] = ['berth.dev/a', 'berth.dev/b', 'berth.dev/c'].map(nextSocket) as [string, string, string];
-  for (const name of [dead, 'berth-csi-reg.sock']) {
+  for (const name of [dead, '.tmp-berth-0123ab', '.tmp-other', 'berth-csi-reg.sock']) {
     const path = join(folder, name);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -29,7 +29,7 @@ test('sockets of a killed agent are removed; those that answer, those of others 
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(join(folder, live), resolve));
   await removeStaleSockets(folder, createLogger('error'));
-  expect((await readdir(folder)).sort()).toEqual([file, live, 'berth-csi-reg.sock'].sort());
+  expect((await readdir(folder)).sort()).toEqual([file, live, '.tmp-other', 'berth-csi-reg.sock'].sort());
   await new Promise((resolve) => server.close(resolve));
   await removeStaleSockets(join(folder, 'none'), createLogger('error'));
   await rm(folder, { recursive: true });

@@ -1,9 +1,7 @@
 /** Names of our sockets in the kubelet's directories: never the same twice, and known again by the next agent. */
 import { createHash } from 'node:crypto';
-import { lstat, readdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from '../../kit/log.ts';
-import { answers } from '../../protos/serve.ts';
+import { removeAbandonedSockets } from '../../protos/serve.ts';
 
 /** A name nobody has used before, also not an agent before this one: 28 bytes. */
 let generation = 0;
@@ -17,10 +15,6 @@ const ours = /^berth-[0-9a-f]{8}-[0-9a-z]{8,9}\.sock$/;
 
 /** Removes sockets that a killed agent left: those of our names that nobody answers. Never throws. */
 export async function removeStaleSockets(directory: string, log: Logger): Promise<void> {
-  for (const name of (await readdir(directory).catch(() => [])).filter((candidate) => ours.test(candidate))) {
-    const path = join(directory, name);
-    if (!(await lstat(path).catch(() => undefined))?.isSocket() || (await answers(path))) continue;
-    await unlink(path).catch(() => undefined);
+  for (const path of await removeAbandonedSockets(directory, ours))
     log.info({ event: 'device.socket_removed', path }, 'removed the socket of an agent that has ended');
-  }
 }
