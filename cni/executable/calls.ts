@@ -1,5 +1,6 @@
 /** Reading, writing and connecting, one call after another on the only thread, with deadlines. */
 import { host } from './host.ts';
+import type { Host } from './host.ts';
 
 const [interrupted, again] = [4, 11];
 const longestTransfer = 65_536;
@@ -8,16 +9,17 @@ const longestPath = 107;
 export class SystemError extends Error {
   readonly code: string;
 
-  constructor(call: string, errno: number) {
-    const code = host.nameOf(errno);
+  /** `of` names errors. */
+  constructor(call: string, errno: number, of: Pick<Host, 'nameOf'>) {
+    const code = of.nameOf(errno);
     super(`${call}: ${code}`);
     this.code = code;
   }
 }
 
 /** Returns what a call returned, or throws `SystemError`. */
-export function checked(call: string, result: number): number {
-  if (result < 0) throw new SystemError(call, -result);
+export function checked(call: string, result: number, of: Pick<Host, 'nameOf'> = host): number {
+  if (result < 0) throw new SystemError(call, -result, of);
   return result;
 }
 

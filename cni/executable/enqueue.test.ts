@@ -58,6 +58,7 @@ const host: QueueHost = {
     done(() => {
       fs.unlinkSync(path);
     }),
+  nameOf: (errno) => Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? '',
   pid: () => process.pid,
   now: () => performance.now(),
 };
