@@ -1,9 +1,10 @@
 /** Loop devices: a regular file as a block device, with direct I/O and 4096-byte sectors. Found again by inode, not by name. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pause } from '../kit/backoff.ts';
-import { BerthError } from '../kit/errors.ts';
+import { BerthError, errnoOf } from '../kit/errors.ts';
 import { closeBeside } from './handles.ts';
 import { libcAsync, SystemCallError } from './libc.ts';
 import {
@@ -90,8 +91,8 @@ async function configure(image: OpenImage, file: string, { readonly, discard }: 
         // The free number is only a hint: somebody else on this kernel was quicker.
         if (failure.code !== 'EBUSY') throw failure;
       } finally {
-        // A detach waits for whoever has the device open.
-        closeBeside(device);
+        // Waited for: a detach is delayed by whoever has the device open.
+        await device.close();
       }
     }
   } finally {
@@ -100,13 +101,25 @@ async function configure(image: OpenImage, file: string, { readonly, discard }: 
   throw new BerthError('BUSY', `no free loop device for ${name} in ${attachTries} tries; try again`);
 }
 
+/** Undefined while the device is being detached: it cannot be opened then. */
+async function openAttached({ number }: LoopDevice): Promise<FileHandle | undefined> {
+  try {
+    return await openDevice(number, constants.O_RDONLY);
+  } catch (error) {
+    if (errnoOf(error) === 'ENXIO') return undefined;
+    throw error;
+  }
+}
+
 async function detach(file: string): Promise<void> {
   const never = new AbortController().signal;
   for (const wait of detachWaits) {
     if (wait > 0) await pause(wait, never);
     const device = await find(file);
     if (device === undefined) return;
-    const handle = await openDevice(device.number, constants.O_RDONLY);
+    const handle = await openAttached(device);
+    // Somebody else had it open when it was told to detach, and is just letting go.
+    if (handle === undefined) continue;
     try {
       const { result, errno } = await request(handle.fd, LOOP_CLR_FD, null);
       if (result < 0) {

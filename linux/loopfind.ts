@@ -47,9 +47,13 @@ export async function openDevice(number: number, flags: number): Promise<FileHan
   }
 }
 
-/** What a device is attached to, or undefined when it is not attached (ENXIO) or has just gone. */
+/** What a device is attached to, or undefined when it is not attached or being detached (ENXIO). */
 async function statusOf(number: number): Promise<{ device: bigint; inode: bigint; flags: number } | undefined> {
-  const handle = await openDevice(number, constants.O_RDONLY);
+  const handle = await openDevice(number, constants.O_RDONLY).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENXIO') return undefined;
+    throw error;
+  });
+  if (handle === undefined) return undefined;
   try {
     const status = Buffer.alloc(loopInfo.size);
     const { result, errno } = await request(handle.fd, LOOP_GET_STATUS64, status);

@@ -1,7 +1,6 @@
 /** Reads what a file or block device begins with. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { closeBeside } from './handles.ts';
 import { filesystemState, identifyBytes, identifyContent } from './superblock.ts';
 import type { Content, FilesystemState } from './superblock.ts';
 
@@ -12,7 +11,7 @@ async function beginningOf(file: string): Promise<Buffer> {
     const { bytesRead } = await handle.read(buffer, 0, identifyBytes, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
-    closeBeside(handle);
+    await handle.close();
   }
 }
 

@@ -74,6 +74,7 @@ test.concurrent.each(cases)('engine %s: %s volumes on %s', async (engine, kind, 
       `csi-sanity ${version}, ${engine}, ${kind} volumes on ${poolType}: ${passed} of ${ran} passed${reasons}\n`,
     );
     expect(ran).toBe(engine === 'tmpfs' ? 74 : 85);
+    expect([passed, result.code], result.output).toEqual([ran, 0]);
     expect([...skipped.keys()].filter((reason) => !allowedSkip.test(reason))).toEqual([]);
     await node.stop();
     expect(await leftovers(pool.path)).toEqual([]);
