@@ -19,11 +19,16 @@ const hanging = new Set<string>();
 /** The value without the line's end; undefined when there is none, it cannot be read, or not in time. */
 export async function readAttribute(path: string): Promise<string | undefined> {
   while (reads >= maxReads) await new Promise<void>((resolve) => queue.push(resolve));
-  if (hanging.has(path)) return undefined;
-  // Opening and closing wait for nobody in sysfs; that saves two ways through the workers.
-  const fd = unlessGone(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
-  if (fd === undefined) return undefined;
   reads++;
+  let fd: number | undefined;
+  try {
+    // Opening and closing wait for nobody in sysfs; that saves two ways through the workers.
+    if (!hanging.has(path)) fd = unlessGone(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  } finally {
+    // Also when it has gone, or no descriptor is left: whoever waits is called once for every turn that ends.
+    if (fd === undefined) endTurn();
+  }
+  if (fd === undefined) return undefined;
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const giveUp = (): void => {
     hanging.add(path);
@@ -37,9 +42,13 @@ export async function readAttribute(path: string): Promise<string | undefined> {
     clearImmediate(last);
     hanging.delete(path);
     closeSync(fd);
-    reads--;
-    queue.shift()?.();
+    endTurn();
     resolve(error === null ? buffer.toString('utf8', 0, length).replace(/\n$/, '') : undefined);
   });
   return await promise;
+}
+
+function endTurn(): void {
+  reads--;
+  queue.shift()?.();
 }
