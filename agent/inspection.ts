@@ -113,7 +113,7 @@ async function answer(
   const asked = method === undefined ? [] : named(tables[method]);
   if (asked.length === 0) {
     if (named('views').length + named('actions').length > 0) send(405, { error: `${name} is not asked that way` });
-    else send(404, { error: `this agent has no ${name}: the section for it is not configured` });
+    else send(404, { error: `this agent has no ${name}: the section for it is not configured`, absent: true });
     return;
   }
   try {

@@ -80,6 +80,7 @@ describe('the command line', () => {
     [['--help'], 0, 'Usage: berth', ''],
     [[], 2, '', 'Usage: berth'],
     [['run'], 2, '', "required option '--config <file>'"],
+    [['run', '--config', '/nowhere', '--only', 'ships'], 2, '', 'Allowed choices are network, devices, storage'],
     [['sail'], 2, '', "unknown command 'sail'"],
     [['validate', '/nowhere'], 2, '', 'ENOENT'],
     [['get', 'ships'], 2, '', 'Allowed choices are attachments, pools, routes'],

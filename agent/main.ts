@@ -3,9 +3,12 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../kit/errors.ts';
 import { kinds, outputs, reports } from './commands/choices.ts';
 import type { Kind, Output, Report } from './commands/choices.ts';
+import { plugins } from './part.ts';
+import type { Plugin } from './part.ts';
 import { version } from './version.ts';
 
 const usageExit = 2;
+
 const defaultSocket = '/run/berth/agent.sock';
 
 const program = new Command('berth')
@@ -18,10 +21,13 @@ program
   .command('run')
   .description('run the agent until SIGTERM')
   .requiredOption('--config <file>', 'the NodeConfig (YAML)')
-  .action(async ({ config }: { config: string }) => {
+  .addOption(
+    new Option('--only <plugin...>', 'run these plugins only, as a process of its own').choices(plugins).default([]),
+  )
+  .action(async ({ config, only }: { config: string; only: readonly Plugin[] }) => {
     // Loaded only here, because it brings the three plugins with it.
     const { run } = await import('./commands/run.ts');
-    process.exitCode = await run(config);
+    process.exitCode = await run(config, only);
   });
 
 program

@@ -14,10 +14,10 @@ export const agentSchema = z.strictObject({
   port: z
     .int()
     .min(1)
-    .max(65_535)
+    .max(65_533)
     .default(9880)
     .describe(
-      "Loopback TCP port of `/livez`, `/readyz` and `/metrics`. The agent is in the node's network, so it must be free there.",
+      "Loopback TCP port of `/livez`, `/readyz` and `/metrics`. The agent is in the node's network, so it must be free there. With `berth run --only` devices have the next one, and storage the one after that.",
     ),
   socket: absolutePath
     .default('/run/berth/agent.sock')

@@ -14,12 +14,15 @@ export interface Sysctl {
   setIn(namespace: NetworkNamespace, name: string, value: string): void;
 }
 
+// In a container without privileges /proc/sys is read-only; there the node's is mounted elsewhere, and this tells where.
+const root = process.env['BERTH_PROC_SYS'] ?? '/proc/sys';
+
 // A name comes from our own code, but a dot inside a component (an interface called eth0.7) would change its meaning.
 function pathOf(name: string): string {
-  if (/^net(\/[^/\0]+)+$/.test(name) && !/\/\.{1,2}(\/|$)/.test(name)) return `/proc/sys/${name}`;
+  if (/^net(\/[^/\0]+)+$/.test(name) && !/\/\.{1,2}(\/|$)/.test(name)) return `${root}/${name}`;
   if (!/^[a-z][a-z0-9_-]*(\.[A-Za-z0-9_-]+)+$/.test(name))
     throw new BerthError('INVALID_ARGUMENT', `"${name}" is not the name of a kernel parameter`);
-  return `/proc/sys/${name.replaceAll('.', '/')}`;
+  return `${root}/${name.replaceAll('.', '/')}`;
 }
 
 async function read(name: string): Promise<string> {

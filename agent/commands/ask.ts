@@ -1,7 +1,8 @@
-/** Asks the agent that runs on this node, over its socket. */
+/** Asks the agent that runs on this node, over its socket, or its parts over theirs. */
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { BerthError, errnoOf, messageOf } from '../../kit/errors.ts';
+import { socketsOf } from '../part.ts';
 
 /** Reading takes milliseconds; what is done has to be on disk when it is answered. */
 const readingMs = 5_000;
@@ -25,9 +26,30 @@ interface Asked {
   readonly timeout: number;
 }
 
-async function exchange(socket: string, { method, name, of, timeout }: Asked): Promise<readonly unknown[]> {
+/** Asks every part of the agent, because a plugin may be a process of its own (`berth run --only`). */
+async function exchange(socket: string, asked: Asked): Promise<readonly unknown[]> {
+  const answers = await Promise.all(socketsOf(socket).map((each) => askOne(each, asked)));
+  const errors = answers.filter((answer) => 'error' in answer);
+  const of = (kind: Refusal): BerthError | undefined => errors.find((each) => each.kind === kind)?.error;
+  const failed = of('failed');
+  if (failed !== undefined) throw failed;
+  const found = answers.filter((answer) => 'items' in answer);
+  if (found.length === 0) throw of('dead') ?? of('absent') ?? of('nobody') ?? new Error(`nobody answers on ${socket}`);
+  // What others have is shown; that it may not be all is told.
+  for (const { kind, error } of errors) if (kind === 'dead') process.stderr.write(`berth: ${error.message}\n`);
+  return found.flatMap(({ items }) => items);
+}
+
+/**
+ * `failed`: it has the view and could not make it, or refused the action. `absent`: it has no such view. `dead`: there is a
+ * socket, and nobody answers. `nobody`: there is none.
+ */
+type Refusal = 'failed' | 'absent' | 'dead' | 'nobody';
+type Answer = { readonly items: readonly unknown[] } | { readonly kind: Refusal; readonly error: BerthError };
+
+async function askOne(socket: string, { method, name, of, timeout }: Asked): Promise<Answer> {
   const path = `/v1/${name}${of === '' ? '' : `?of=${encodeURIComponent(of)}`}`;
-  const { status, body } = await new Promise<{ status: number; body: string }>((resolve, reject) => {
+  const outcome = await new Promise<{ status: number; body: string }>((resolve, reject) => {
     const asked = request({ socketPath: socket, path, method, timeout }, (response) => {
       text(response).then((body) => {
         resolve({ status: response.statusCode ?? 0, body });
@@ -36,13 +58,26 @@ async function exchange(socket: string, { method, name, of, timeout }: Asked): P
     asked.on('timeout', () => asked.destroy(new Error(`no answer within ${timeout / 1_000} s`)));
     asked.on('error', reject);
     asked.end();
-  }).catch((error: unknown) => {
-    const hint = ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')
+  }).catch((error: unknown): Answer => {
+    const errno = errnoOf(error) ?? '';
+    const hint = ['ENOENT', 'ECONNREFUSED'].includes(errno)
       ? 'no agent runs here, or its agent.socket is another (--socket)'
       : messageOf(error);
-    throw new BerthError('UNAVAILABLE', `the agent cannot be asked on ${socket}: ${hint}`, { cause: error });
+    return {
+      kind: errno === 'ENOENT' ? 'nobody' : 'dead',
+      error: new BerthError('UNAVAILABLE', `the agent cannot be asked on ${socket}: ${hint}`, { cause: error }),
+    };
   });
-  const answer = JSON.parse(body) as { readonly items?: readonly unknown[]; readonly error?: string };
-  if (status === 200 && answer.items !== undefined) return answer.items;
-  throw new BerthError('UNAVAILABLE', answer.error ?? `the agent answered ${status}`);
+  if (!('status' in outcome)) return outcome;
+  const { status, body } = outcome;
+  const answer = JSON.parse(body) as {
+    readonly items?: readonly unknown[];
+    readonly error?: string;
+    readonly absent?: true;
+  };
+  if (status === 200 && answer.items !== undefined) return { items: answer.items };
+  return {
+    kind: answer.absent === true ? 'absent' : 'failed',
+    error: new BerthError('UNAVAILABLE', answer.error ?? `the agent answered ${status}`),
+  };
 }

@@ -1,16 +1,26 @@
-/** `berth run --config FILE`: the daemon. */
+/** `berth run --config FILE [--only PLUGIN]`: the daemon, or a part of it. */
 import { createLogger } from '../../kit/log.ts';
 import { Daemon } from '../daemon.ts';
 import { exitOnSignals, exitOnUncaught } from '../lifecycle.ts';
 import { createRegistry } from '../metrics.ts';
+import { partOf } from '../part.ts';
+import type { Plugin } from '../part.ts';
 import { createServices, networkConditionOf } from '../services.ts';
 import { version } from '../version.ts';
 import { readNodeConfig } from './readnodeconfig.ts';
 
 /** Resolves to 2 when the configuration is wrong; otherwise to 0 with the daemon running, which ends by a signal. */
-export async function run(file: string): Promise<number> {
-  const config = await readNodeConfig(file, process.env['NODE_NAME']);
-  if (config === undefined) return 2;
+export async function run(file: string, only: readonly Plugin[]): Promise<number> {
+  const whole = await readNodeConfig(file, process.env['NODE_NAME']);
+  if (whole === undefined) return 2;
+  const [absent] = only.filter((each) => whole[each] === undefined);
+  if (absent !== undefined) {
+    process.stderr.write(
+      `berth: --only ${absent}, but ${file} has no section ${absent}: add it, or leave the flag out\n`,
+    );
+    return 2;
+  }
+  const config = partOf(whole, only);
   const log = createLogger(config.agent.logLevel);
   exitOnUncaught(log);
   const registry = createRegistry();
