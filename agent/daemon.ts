@@ -11,6 +11,7 @@ import { registerServiceMetrics } from './metrics.ts';
 import type { NetworkCondition } from './networkcondition.ts';
 import type { AgentSettings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
+import { version } from './version.ts';
 
 export interface DaemonParts {
   readonly settings: Pick<AgentSettings, 'port' | 'socket' | 'stopSeconds'>;
@@ -43,7 +44,9 @@ export class Daemon {
     this.#endpoint = new Endpoint(settings.port, sources, log);
     const network = this.#supervisors.find(({ name }) => name === 'network');
     if (network !== undefined) this.#condition = parts.createNetworkCondition?.(() => network.notReady());
-    this.#inspection = new Inspection(settings.socket, services, log);
+    // For the doctor: how each service is, and of which version this process.
+    const states = { services: () => this.states().map(({ name, reason = '' }) => ({ name, reason, version })) };
+    this.#inspection = new Inspection(settings.socket, [...services, { views: states }], log);
   }
 
   /** Begins everything and returns at once: nothing waits for anything else. */

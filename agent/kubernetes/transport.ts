@@ -14,6 +14,8 @@ export interface ApiResponse {
   readonly status: number;
   /** What `Retry-After` asks for, milliseconds; 0 without one. */
   readonly retryAfter: number;
+  /** The server's clock when it answered (`Date`), milliseconds since 1970; NaN where it does not say. */
+  readonly date: number;
   readonly body: IncomingMessage;
   /** `GET host/path`, for messages. */
   readonly what: string;
@@ -60,7 +62,18 @@ export async function sendPatch(
   patch: object,
   options: GetOptions,
 ): Promise<ApiResponse> {
-  return await send(readAccess, 'PATCH', path, options, JSON.stringify(patch));
+  const content = { type: 'application/strategic-merge-patch+json', text: JSON.stringify(patch) };
+  return await send(readAccess, 'PATCH', path, options, content);
+}
+
+/** The same with an object to create, such as a review, which the answer has filled in. */
+export async function sendPost(
+  readAccess: ReadAccess,
+  path: string,
+  object: object,
+  options: GetOptions,
+): Promise<ApiResponse> {
+  return await send(readAccess, 'POST', path, options, { type: 'application/json', text: JSON.stringify(object) });
 }
 
 // Credentials are read for each request, because tokens and certificates are rotated on disk.
@@ -69,7 +82,7 @@ async function send(
   method: string,
   path: string,
   options: GetOptions,
-  content?: string,
+  content?: { readonly type: string; readonly text: string },
 ): Promise<ApiResponse> {
   const access = await readAccess();
   const url = new URL(path, access.server);
@@ -83,7 +96,7 @@ async function send(
     headers: {
       accept: 'application/json',
       'user-agent': 'berth',
-      ...(content === undefined ? {} : { 'content-type': 'application/strategic-merge-patch+json' }),
+      ...(content === undefined ? {} : { 'content-type': content.type }),
       ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
     },
     signal: options.signal,
@@ -96,12 +109,13 @@ async function send(
       sent.once('response', resolve);
       // Stays: a connection may also break after the head.
       sent.on('error', reject);
-      sent.end(content);
+      sent.end(content?.text);
     });
     const seconds = Number(body.headers['retry-after'] ?? 0);
     return {
       status: body.statusCode ?? 0,
       retryAfter: Number.isFinite(seconds) ? seconds * 1_000 : 0,
+      date: Date.parse(body.headers.date ?? ''),
       body,
       what: `${method} ${url.host}${url.pathname}`,
     };
@@ -133,7 +147,7 @@ export async function readObject(response: ApiResponse, largest: number): Promis
   }
   if (size > largest) throw new BerthError('INTERNAL', `${response.what}: the answer is larger than ${largest} bytes`);
   const object = parseObject(Buffer.concat(chunks).toString('utf8'));
-  if (response.status === 200 && object !== undefined) return object;
+  if ([200, 201].includes(response.status) && object !== undefined) return object;
   throw refusalOf(response, object);
 }
 
