@@ -35,6 +35,9 @@ const [snapshots, groups] = ['snapshot.storage.k8s.io', 'groupsnapshot.storage.k
 export const accessRules: readonly AccessRule[] = [
   agent('', 'nodes', 'get', 'list', 'watch'),
   agent('', 'nodes/status', 'patch'),
+  agent('berth.dev', 'berthnodes', 'get', 'create', 'patch'),
+  agent('berth.dev', 'berthnodes/status', 'patch'),
+  agent('events.k8s.io', 'events', 'create'),
   provisioner('', 'persistentvolumes', 'get', 'list', 'watch', 'create', 'patch', 'delete'),
   provisioner('', 'persistentvolumeclaims', 'list', 'watch', 'update'),
   provisioner('storage.k8s.io', 'storageclasses', 'list', 'watch'),

@@ -1,7 +1,7 @@
 /** What the doctor asks the Kubernetes API: one request after another over one connection, each with its whole answer. */
 import { text } from 'node:stream/consumers';
 import type { ReadAccess } from '../kubernetes/access.ts';
-import { createConnection, parseObject, refusalOf, sendGet, sendPatch, sendPost } from '../kubernetes/transport.ts';
+import { createConnection, parseObject, refusalOf, sendGet, sendObject } from '../kubernetes/transport.ts';
 import type { ApiObject, ApiResponse } from '../kubernetes/transport.ts';
 
 export interface ApiAnswer {
@@ -31,7 +31,8 @@ export function createDoctorApi(readAccess: ReadAccess): DoctorApi {
   ): Promise<ApiResponse> => {
     const options = { signal, connection };
     if (method === 'GET') return await sendGet(readAccess, path, options);
-    return await (method === 'POST' ? sendPost : sendPatch)(readAccess, path, content, options);
+    const type = method === 'POST' ? 'application/json' : 'application/strategic-merge-patch+json';
+    return await sendObject(readAccess, path, content, { ...options, type });
   };
   const exchange = async (response: ApiResponse): Promise<ApiAnswer> => {
     const { status, date, what } = response;

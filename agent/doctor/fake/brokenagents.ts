@@ -18,7 +18,7 @@ export const brokenAgents = rowsOf([
     'are refused',
     withApi({ 'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews': [201, { status: { allowed: false } }] }),
     'failure',
-    /may not get nodes \(agent\), .* and 55 more/,
+    /may not get nodes \(agent\), .* and 60 more/,
     /kubectl apply -k daemonset\//,
   ],
   [
@@ -56,5 +56,5 @@ export const brokenAgents = rowsOf([
     /logs/,
   ],
   ['agent.services', 'lacks a plugin', { agent: { services: [] } }, 'unknown', /does not tell/],
-  ['agent.version', 'is another', services('', '0.0.9'), 'warning', /0\.0\.9/, /exec POD/],
+  ['agent.version', 'is another', services(undefined, '0.0.9'), 'warning', /0\.0\.9/, /exec POD/],
 ]);

@@ -24,7 +24,7 @@ export const withoutSocket = (path: string): Partial<RecordedNode> => ({
   sockets: soundNode.sockets.filter((each) => each !== path),
 });
 
-export function services(reason: string, version?: string): Partial<RecordedNode> {
+export function services(reason: string | undefined, version?: string): Partial<RecordedNode> {
   const [first, ...rest] = (soundNode.agent?.['services'] ?? []) as readonly { version: string }[];
   const changed = { ...first, reason, version: version ?? first?.version };
   return { agent: { services: [changed, ...rest], pools: [] } };

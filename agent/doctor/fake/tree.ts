@@ -44,7 +44,7 @@ function configOf(
 }
 
 const review = (status: object): readonly [number, object] => [201, { status }];
-const serving = (name: string): object => ({ name, reason: '', version });
+const serving = (name: string): object => ({ name, version });
 
 /** A node on which every probe passes, but for those of pools, which judge the filesystem that the test runs on. */
 export const soundNode: RecordedNode = {

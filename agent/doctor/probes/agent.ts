@@ -1,4 +1,5 @@
 /** Probes for the agent on this node, which is asked over its sockets. */
+import type { ServiceState } from '../../health.ts';
 import type { NodeConfig } from '../../nodeconfig.ts';
 import { plugins } from '../../part.ts';
 import { version } from '../../version.ts';
@@ -9,14 +10,8 @@ import type { Evidence, Verdict } from '../finding.ts';
 import { always, probe } from '../probe.ts';
 import type { Probe } from '../probe.ts';
 
-/** How a service of the agent is, as its view `services` tells. */
-interface ServiceFacts {
-  readonly name: string;
-  /** Empty when it does its work. */
-  readonly reason: string;
-  /** The agent's. */
-  readonly version: string;
-}
+/** How a service of the agent is, as its view `services` tells; `version` is the agent's. */
+type ServiceFacts = ServiceState & { readonly version?: string };
 
 interface AgentsSnapshot {
   readonly services: readonly ServiceFacts[];
@@ -42,7 +37,7 @@ async function readAgents(context: DoctorContext): Promise<AgentsSnapshot> {
 }
 
 function isFacts(item: unknown): item is ServiceFacts {
-  const { name, reason, version: its } = (item ?? {}) as Readonly<Record<string, unknown>>;
+  const { name, reason = '', version: its = '' } = (item ?? {}) as Readonly<Record<string, unknown>>;
   return typeof name === 'string' && typeof reason === 'string' && typeof its === 'string';
 }
 
@@ -79,7 +74,7 @@ function judgeServices(
         'kubectl -n berth-system rollout restart daemonset/berth',
         { what: 'no such service', from: 'the agent' },
       );
-    if (found.reason === '') return pass(`${name} serves`, { what: `${name} serves`, from: 'the agent' });
+    if (found.reason === undefined) return pass(`${name} serves`, { what: `${name} serves`, from: 'the agent' });
     return failure(`${name} does not serve: ${found.reason}`, logs, {
       what: found.reason,
       from: `the agent's service ${name}`,
@@ -90,7 +85,7 @@ function judgeServices(
 
 function judgeVersion({ services, alive }: AgentsSnapshot, own: string): Verdict {
   if (alive.length === 0) return unknown('there is no agent to ask: see agent.socket');
-  const versions = [...new Set(services.map((service) => service.version))];
+  const versions = [...new Set(services.flatMap((service) => service.version ?? []))];
   const evidence = { what: `agent ${versions.join(', ') || 'unknown'}, this program ${own}`, from: 'the agent' };
   if (versions.length === 0) return unknown('the agent is of a version that does not tell', undefined, evidence);
   if (versions.every((each) => each === own)) return pass(`agent and program are ${own}`, evidence);

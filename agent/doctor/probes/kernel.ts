@@ -40,8 +40,7 @@ function judgeInotify({ instances, watches, from, refusal }: InotifySnapshot): V
     { what: `max_user_instances = ${instances ?? 'unknown'}`, from },
     { what: `max_user_watches = ${watches ?? 'unknown'}`, from },
   ];
-  const fix =
-    'sysctl -w fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288; the same lines in /etc/sysctl.d/ keep it so';
+  const fix = 'sysctl -w fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288';
   if (refusal === 'EMFILE' || refusal === 'ENOSPC') {
     const limit = refusal === 'EMFILE' ? 'fs.inotify.max_user_instances' : 'fs.inotify.max_user_watches';
     return failure(`no file can be watched: all that ${limit} allows are in use (${refusal})`, fix, ...evidence);

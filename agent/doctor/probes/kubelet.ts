@@ -48,7 +48,9 @@ function judgeShared({ root, isThere, mount, from }: SharedSnapshot): Verdict {
   const point = mount?.mountPoint ?? '/';
   return failure(
     `${root} is not on a shared mount (propagation of ${point}: ${slave ? 'slave' : 'private'}), so what is mounted there for a pod reaches neither the node nor the pod`,
-    `mount --make-rshared ${point}${point === root ? '' : ` (or mount --bind ${root} ${root} && mount --make-rshared ${root})`}; in a container: mountPropagation: Bidirectional for the volume of ${root}; then restart the kubelet`,
+    slave
+      ? `give the volume of ${root} mountPropagation: Bidirectional in the DaemonSet`
+      : `mount --make-rshared ${point}`,
     evidence,
   );
 }
@@ -90,7 +92,7 @@ export const kubeletProbes: readonly Probe[] = [
     id: 'kubelet.root-shared',
     title: "the kubelet's directory is on a shared mount",
     why: 'The agent mounts volumes there, and only a shared mount passes them on to the node and to pods. It is the most common reason why pods see empty folders.',
-    mend: '`mount --make-rshared /` (systemd does so at boot; other inits do not), or `mountPropagation: Bidirectional` in the DaemonSet.',
+    mend: '`mount --make-rshared /` (systemd does so at boot; other inits do not), then a restart of the kubelet; in a container `mountPropagation: Bidirectional` of the DaemonSet.',
     of: ({ storage, kubelet }) => (storage === undefined ? undefined : kubelet),
     read: async (context, { rootDir }) => {
       const root = onHost(context, rootDir);
