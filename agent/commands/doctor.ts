@@ -1,7 +1,7 @@
 /** `berth doctor`: looks at this node and prints what is well, what is not, and what mends it. */
 import { existsSync } from 'node:fs';
 import { catalogue } from '../doctor/catalogue.ts';
-import { isStuck, runDoctor } from '../doctor/doctor.ts';
+import { runDoctor } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { structuredReport } from '../doctor/reporters/structured.ts';
 import { textReport } from '../doctor/reporters/text.ts';
@@ -34,7 +34,7 @@ storage: {}
 export async function doctor({ config: file, list, skip, only, output }: DoctorArguments): Promise<number> {
   const probes = catalogue.flatMap(({ name, probes: own }) => own.map(({ id, title }) => ({ group: name, id, title })));
   if (list) {
-    process.stdout.write(probes.map(({ id, title }) => `${id.padEnd(28)} ${title}\n`).join(''));
+    await written(probes.map(({ id, title }) => `${id.padEnd(28)} ${title}\n`).join(''));
     return 0;
   }
   const unknown = skip.filter((word) => !probes.some(({ group, id }) => word === id || word === group));
@@ -83,9 +83,11 @@ function partly(config: NodeConfig, only: readonly Plugin[]): NodeConfig {
     : { agent, kubelet, ...Object.fromEntries(only.map((each) => [each, config[each]])) };
 }
 
-/** Ends the process also while a disk or server still does not answer: Node itself would wait for its threads. */
+/**
+ * Ends the process at once: a disk or server that does not answer has a thread of it, for whose end Node would wait. What was
+ * printed is out.
+ */
 export async function leave(code: number): Promise<never> {
-  if (!isStuck()) process.exit(code);
   const { exitNow } = await import('../../linux/exit.ts');
   return exitNow(code);
 }

@@ -32,7 +32,10 @@ export interface DoctorOptions {
   readonly limitMs?: number;
 }
 
-/** The findings in the order of the catalogue. Never throws but for a signal that was aborted. */
+/**
+ * The findings in the order of the catalogue. Never throws but for a signal that was aborted. One look at a time: of two at once the
+ * later finds probes of the earlier unanswered.
+ */
 export async function runDoctor(config: NodeConfig, options: DoctorOptions): Promise<readonly Finding[]> {
   const { signal, env = {}, roots = machineRoots, skip, thorough = false, limitMs = usualLimit } = options;
   const { kubeconfig, nodeName = env['NODE_NAME'] } = config.agent;
@@ -97,9 +100,4 @@ async function verdictOf(
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Whether something is still being read that has not answered: a process with it can only be ended, not left. */
-export function isStuck(): boolean {
-  return stuck.size > 0;
 }

@@ -92,7 +92,7 @@ export const kubeletProbes: readonly Probe[] = [
     id: 'kubelet.root-shared',
     title: "the kubelet's directory is on a shared mount",
     why: 'The agent mounts volumes there, and only a shared mount passes them on to the node and to pods. It is the most common reason why pods see empty folders.',
-    mend: '`mount --make-rshared /` (systemd does so at boot; other inits do not), then a restart of the kubelet; in a container `mountPropagation: Bidirectional` of the DaemonSet.',
+    mend: '`mount --make-rshared /` (systemd does so at boot; other inits do not), then new pods of the agent, for those from before have lost the way: `kubectl -n berth-system rollout restart daemonset/berth`; in a container `mountPropagation: Bidirectional` of the DaemonSet.',
     of: ({ storage, kubelet }) => (storage === undefined ? undefined : kubelet),
     read: async (context, { rootDir }) => {
       const root = onHost(context, rootDir);
