@@ -12,6 +12,7 @@ import type { NetworkCondition } from './networkcondition.ts';
 import type { NodeReporter } from './report/nodereporter.ts';
 import type { AgentSettings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
+import { version } from './version.ts';
 
 export interface DaemonParts {
   readonly settings: Pick<AgentSettings, 'port' | 'socket' | 'stopSeconds'>;
@@ -46,7 +47,7 @@ export class Daemon {
     this.#endpoint = new Endpoint(settings.port, sources, log);
     const network = this.#supervisors.find(({ name }) => name === 'network');
     if (network !== undefined) this.#condition = parts.createNetworkCondition?.(() => network.notReady());
-    const own = { views: { services: () => this.states() } };
+    const own = { views: { services: () => this.states().map((state) => ({ ...state, version })) } };
     this.#inspection = new Inspection(settings.socket, [own, ...services], log);
   }
 
