@@ -20,8 +20,14 @@
     if (focused !== '') document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
+  /* The section with the focus, else the first that begins on the screen, else the one that fills it. */
   function sectionBeingRead() {
-    return [...document.querySelectorAll('section')].find((section) => section.getBoundingClientRect().bottom > 0);
+    const onScreen = [...document.querySelectorAll('section')].filter((section) => {
+      const { top, bottom } = section.getBoundingClientRect();
+      return bottom > 0 && top < innerHeight;
+    });
+    const focused = onScreen.find((section) => section.contains(document.activeElement));
+    return focused ?? onScreen.find((section) => section.getBoundingClientRect().top >= 0) ?? onScreen[0];
   }
 
   function follow() {
