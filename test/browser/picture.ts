@@ -32,11 +32,9 @@ async function shoot(page: Page, url: string, scheme: string): Promise<Shot> {
   await page.setViewport({ width, height: 900 });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
   await page.goto(url);
-  // What a probe has not looked at yet would be another picture each time.
-  await page.waitForFunction(
-    `!document.body.textContent.includes('not looked at yet') && document.querySelector('#pods tbody tr') !== null`,
-    { timeout: 120_000 },
-  );
+  // The kubelet tells who holds a device a moment after the pod has started.
+  const shown = (text: string) => `document.getElementById('pods').textContent.includes('${text}')`;
+  await page.waitForFunction(`${shown('berth.dev/fuse')} && ${shown('berth-examples/web-ext4')}`);
   await page.evaluate(`document.querySelectorAll('details').forEach((details) => { details.open = true; })`);
   const end = (await page.evaluate(`document.getElementById('pools').getBoundingClientRect().bottom`)) as number;
   const height = Math.ceil(end) + 16;

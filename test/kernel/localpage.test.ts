@@ -55,7 +55,13 @@ async function open(): Promise<void> {
 }
 
 describe.each(['light', 'dark'])('in %s colours', (scheme) => {
-  test.each([1280, 400])('at a width of %i every text is readable, and none is cut or covered', async (width) => {
+  test.each([
+    [1280, ''],
+    [400, ''],
+    [1280, 'long'.repeat(15)],
+    [400, 'long'.repeat(15)],
+  ])('at a width of %i every text is readable, and none is cut or covered (names end in "%s")', async (width, end) => {
+    views = testViews((word) => `${word}${end}`);
     await tab.setViewport({ width, height: 900 });
     await tab.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
     await open();

@@ -65,7 +65,7 @@ function storageCard(pool: StoragePoolView, held: Held): Html {
   return html`<li class="card${reason === '' ? '' : ' unwell'}">
     <h3>${code(name)} <span class="note">${engine === '' ? 'storage' : `storage, ${engine}`}</span></h3>
     ${size === null ? nothing : roomOf(pool, size)} ${reason === '' ? nothing : html`<p>${mark('bad', reason)}</p>`}
-    <p class="note path">${path}</p>
+    <p class="note">${path}</p>
     ${holdersOf(name, held)}
   </li>`;
 }
