@@ -78,10 +78,14 @@ export function podUses(
       holders.map(({ namespace, pod, container }) => [`${namespace}/${pod}`, { resource, id, container }] as const),
     ),
   );
+  // Where nobody told the name the folder of the pod tells its UID.
+  const byUID = new Map(attachments.map(({ podUID, namespace, pod }) => [podUID, `${namespace}/${pod}`]));
   // A pod may have one volume at several paths.
   const ofVolumes = named(
     volumes.flatMap((volume) =>
-      [...new Set(volume.published.map(({ pod }) => pod))].map((pod) => [pod, volume] as const),
+      [...new Set(volume.published.map(({ pod }) => (pod === '' ? '' : (byUID.get(pod) ?? pod))))].map(
+        (pod) => [pod, volume] as const,
+      ),
     ),
   );
   return [...names].sort().map((pod) => ({
