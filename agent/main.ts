@@ -1,4 +1,4 @@
-/** The command line `berth`: run, validate, get, inspect, explain, doctor, undelete, uninstall, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
+/** The command line `berth`: run, validate, get, inspect, page, explain, doctor, undelete, uninstall, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../kit/errors.ts';
 import { documents, kinds, outputs, reports } from './commands/choices.ts';
@@ -62,6 +62,15 @@ program
   .action(async (volume: string, { output, ...at }: { output: Output; socket: string; poolPath?: string }) => {
     const { inspect } = await import('./commands/inspect.ts');
     process.exitCode = await inspect(volume, output, at);
+  });
+
+program
+  .command('page')
+  .description("print the address of the agent's local page, with its key")
+  .option('--socket <path>', 'where the agent listens (its agent.socket)', defaultSocket)
+  .action(async ({ socket }: { socket: string }) => {
+    const { page } = await import('./commands/page.ts');
+    process.exitCode = await page(socket, process.env);
   });
 
 program
