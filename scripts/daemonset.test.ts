@@ -8,6 +8,7 @@ import { loadNodeConfig } from '../agent/nodeconfig.ts';
 import { imageReference } from '../cluster/namedimages.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { sidecarImages } from './deploy.ts';
+import { imageRef } from './image.ts';
 
 const folder = join(import.meta.dirname, '../daemonset');
 const read = (file: string): Promise<string> => readFile(join(folder, file), 'utf8');
@@ -55,13 +56,15 @@ async function nodeConfig(file = 'config.yaml') {
 }
 
 test('the image that is asked for is the one that is built', async () => {
-  for (const file of ['kustomization.yaml', 'uninstall/kustomization.yaml']) {
-    const { images } = z
-      .object({ images: z.array(z.object({ name: z.string(), newTag: z.string() })) })
-      .parse(parse(await read(file)));
-    expect(images).toEqual([{ name: 'berth.dev/berth', newTag: manifest.version }]);
-  }
-  expect((await podSpec()).containers[0].image).toBe('berth.dev/berth');
+  const { images } = z
+    .object({ images: z.array(z.object({ name: z.string(), newTag: z.string() })) })
+    .parse(parse(await read('uninstall/kustomization.yaml')));
+  expect(images).toEqual([{ name: 'berth.dev/berth', newTag: manifest.version }]);
+  expect((await podSpec()).containers[0].image).toBe(imageRef);
+  expect(parse(await read('chart/Chart.yaml'))).toMatchObject({
+    version: manifest.version,
+    appVersion: manifest.version,
+  });
 });
 
 test('each sidecar is the version that is tested, may use little memory, and has no rights on the node', async () => {
