@@ -14,11 +14,12 @@ export interface Schema {
   readonly enum?: readonly string[];
   readonly const?: unknown;
   readonly anyOf?: readonly Schema[];
-  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly items?: Schema;
-  readonly additionalProperties?: Schema | boolean;
+  readonly additionalProperties?: boolean;
 }
 
 const chartSections = ['agent', ...plugins] as const;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { configurationPage } from './configuration.ts';
 import { metricsPage } from './metrics.ts';
+import { valuesPage } from './values.ts';
 
 const docs = join(import.meta.dirname, '../../docs');
 
@@ -14,6 +15,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['configuration.md', await formatted(await configurationPage())],
     ['metrics.md', await formatted(await metricsPage())],
+    ['values.md', await formatted(await valuesPage())],
   ]);
 }
 
