@@ -21,7 +21,14 @@ const container = z.object({
   securityContext: z.looseObject({}),
   livenessProbe: z.object({ httpGet: z.object({ host: z.string(), port: z.int() }) }).optional(),
   readinessProbe: z.object({ httpGet: z.object({ host: z.string(), port: z.int() }) }).optional(),
-  volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string(), mountPropagation: z.string().optional() })),
+  volumeMounts: z.array(
+    z.object({
+      name: z.string(),
+      mountPath: z.string(),
+      mountPropagation: z.string().optional(),
+      subPath: z.string().optional(),
+    }),
+  ),
 });
 const daemonSet = z.object({
   spec: z.object({
@@ -129,13 +136,16 @@ test('the driver has one name', async () => {
   ];
   const texts = await Promise.all([...files, 'snapshots/snapshotclass.yaml'].map(read));
   const classes = texts.flatMap((text) => parseAllDocuments(text).map((each) => anyClass.parse(each.toJS())));
-  const sidecarFolder = (await podSpec()).volumes.find((volume) => volume.name === 'csi-socket')?.hostPath?.path;
+  const { containers, volumes } = await podSpec();
+  const sidecarFolder = volumes.find((volume) => volume.name === 'csi-socket')?.hostPath?.path;
   expect(storage?.driverName).toBe(name);
   for (const each of classes) {
     expect([each.kind, each.provisioner ?? each.driver ?? each.driverName]).toEqual([each.kind, name]);
   }
   expect(new Set(classes.map((each) => each.metadata.name)).size).toBe(classes.length);
-  expect(sidecarFolder).toBe(`/var/lib/kubelet/plugins/${name}`);
+  expect(sidecarFolder).toBe('/var/lib/kubelet/plugins');
+  const mounts = containers.slice(1).flatMap(({ volumeMounts }) => volumeMounts);
+  expect(new Set(mounts.map(({ subPath }) => subPath))).toEqual(new Set([name]));
 });
 
 test('the test cluster has the NodeConfig of daemonset/ but for its pools and inline volumes', async () => {

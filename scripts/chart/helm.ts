@@ -1,8 +1,9 @@
 /** Runs Helm on daemonset/chart. Helm is built into the cache where it is missing (a minute or two, once). */
 import { join } from 'node:path';
 import { ensurePrograms } from '../../cluster/build.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
 import { run, runChecked } from '../../cluster/command.ts';
-import type { CommandOptions, CommandResult } from '../../cluster/command.ts';
+import type { CommandResult } from '../../cluster/command.ts';
 
 export const chartFolder = join(import.meta.dirname, '../../daemonset/chart');
 
@@ -15,15 +16,16 @@ export interface Rendering {
   readonly args?: readonly string[];
 }
 
-/** Runs helm; resolves when it ends, whatever its exit code. */
-export async function helm(args: readonly string[], options?: CommandOptions): Promise<CommandResult> {
+/** Runs helm on a cluster of cluster/. Errors: INTERNAL with what it said. */
+export async function helmOn({ kubeconfig }: Pick<Cluster, 'kubeconfig'>, args: readonly string[]): Promise<string> {
   const { helm: program } = await ensurePrograms(['helm']);
-  return await run(program, args, options);
+  return await runChecked(program, args, { env: { ...process.env, KUBECONFIG: kubeconfig } });
 }
 
 /** `helm template` into the namespace berth-system, whatever its exit code. */
 export async function tryRendering(rendering: Rendering = {}): Promise<CommandResult> {
-  return await helm(templateArguments(rendering), { stdin: JSON.stringify(rendering.values ?? {}) });
+  const { helm: program } = await ensurePrograms(['helm']);
+  return await run(program, templateArguments(rendering), { stdin: JSON.stringify(rendering.values ?? {}) });
 }
 
 /** The text of the objects. Errors: INTERNAL with what Helm said. */

@@ -5,7 +5,7 @@ import { render } from './helm.ts';
 import type { Rendering } from './helm.ts';
 
 /** How the agent's containers are divided in what is made of the chart; the chart itself has its own default (values.yaml). */
-const containers = 'single';
+export const containers = 'single';
 
 const header = '# Made by npm run generate from daemonset/chart: change that.\n';
 const values = { containers, namespace: { create: true } };

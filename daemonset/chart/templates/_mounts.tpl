@@ -118,7 +118,7 @@
   hostPath: { path: /var/lib/berth/devices, type: DirectoryOrCreate }
 {{- range list "device-plugins" "plugins_registry" "pod-resources" }}
 - name: {{ replace "_" "-" . }}
-  hostPath: { path: {{ $.folders.kubelet }}/{{ . }}, type: DirectoryOrCreate }
+  hostPath: { path: {{ $.folders.kubelet }}/{{ . }}, type: Directory }
 {{- end }}
 {{- end }}
 {{- end }}
@@ -137,8 +137,9 @@
   hostPath: { path: /sys/fs/cgroup, type: Directory }
 {{- end }}
 {{- if $plugins.storage.enabled }}
+# Not made where it is missing, nor is any other of the kubelet's: then this is not the kubelet's folder.
 - name: csi-socket
-  hostPath: { path: {{ .folders.kubelet }}/plugins/csi.berth.dev, type: DirectoryOrCreate }
+  hostPath: { path: {{ .folders.kubelet }}/plugins, type: Directory }
 {{- end }}
 {{- if or $plugins.storage.enabled (not $split) }}
 {{- range $at, $path := (include "berth.pools" . | fromYaml).elsewhere }}

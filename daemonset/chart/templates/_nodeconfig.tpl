@@ -59,3 +59,10 @@ storage:
 {{- end }}
 {{- dict "list" $groups | toYaml }}
 {{- end }}
+
+{{/* Whether any node allows inline volumes of pods: true or nothing. */}}
+{{- define "berth.inlineVolumes" -}}
+{{- $inline := false }}
+{{- range (include "berth.groups" . | fromYaml).list }}{{ $inline = or $inline (dig "ephemeral" "enabled" false .config.storage) }}{{ end }}
+{{- if $inline }}true{{ end }}
+{{- end }}

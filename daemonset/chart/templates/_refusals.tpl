@@ -6,6 +6,7 @@
 {{- include "berth.refusePlugins" . }}
 {{- include "berth.refuseFolders" . }}
 {{- include "berth.refuseGroups" . }}
+{{- include "berth.refuseDriver" . }}
 {{- end }}
 
 {{- define "berth.refuseCluster" -}}
@@ -77,6 +78,15 @@
 {{- fail (printf "config.%s is set by %s, so that the pod has what it names: leave it out" $key $by) }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What a CSIDriver says of inline volumes stays as it was made. `lookup` finds nothing when only rendering. */}}
+{{- define "berth.refuseDriver" -}}
+{{- $driver := lookup "storage.k8s.io/v1" "CSIDriver" "" "csi.berth.dev" | default dict }}
+{{- $inline := include "berth.inlineVolumes" . | eq "true" }}
+{{- if and $driver .Values.plugins.storage.enabled (ne $inline (has "Ephemeral" (dig "spec" "volumeLifecycleModes" list $driver))) }}
+{{- fail "config.storage.ephemeral.enabled is not what it was, and a CSIDriver cannot change: run `kubectl delete csidriver csi.berth.dev` (volumes in use stay), then repeat this" }}
 {{- end }}
 {{- end }}
 

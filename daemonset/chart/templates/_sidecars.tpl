@@ -58,6 +58,7 @@ securityContext:
   volumeMounts:
     - name: csi-socket
       mountPath: /csi
+      subPath: csi.berth.dev
 {{- if .root.Values.snapshots.sidecar.enabled }}
 # Takes and removes snapshots of this node's volumes. Without the snapshot CRDs it waits for them.
 - name: csi-snapshotter
@@ -87,6 +88,7 @@ securityContext:
   volumeMounts:
     - name: csi-socket
       mountPath: /csi
+      subPath: csi.berth.dev
 {{- end }}
 # Tells the kubelet of a volume's node that the volume shall grow, and the agent there does it. It has no mode for nodes: one
 # of all does the work, and these times let many nodes ask for the lease seldom.
@@ -112,4 +114,5 @@ securityContext:
   volumeMounts:
     - name: csi-socket
       mountPath: /csi
+      subPath: csi.berth.dev
 {{- end }}
