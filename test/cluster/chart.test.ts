@@ -5,9 +5,9 @@ import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { useCluster } from '../../cluster/cluster.ts';
-import { render } from '../../scripts/chart/helm.ts';
+import { chartFolder, helmOn, render } from '../../scripts/chart/helm.ts';
 import { containers, renderPlain } from '../../scripts/chart/manifests.ts';
-import { manifestFolder } from '../../scripts/deploy.ts';
+import { berthNamespace, manifestFolder } from '../../scripts/deploy.ts';
 import { kubectl } from '../../scripts/kubectl.ts';
 import { clusterName } from './setup.ts';
 
@@ -99,4 +99,12 @@ test('it says so of what it does not', async () => {
   const { stderr, code } = await cluster.kubectl(dryRun, { stdin });
   expect(stderr).toMatch(/DaemonSet\S* "berth" is invalid: spec.updateStrategy: Unsupported value.*Sometimes/);
   expect(code).toBe(1);
+});
+
+test('what a CSIDriver cannot change is refused with what to do', async () => {
+  // Nobody is asked to allow inline volumes here, and the cluster's driver does.
+  const installing = ['install', 'berth', chartFolder, '--namespace', berthNamespace, '--dry-run=server'];
+  await expect(helmOn(cluster, installing)).rejects.toThrow(
+    /cannot change: run `kubectl delete csidriver csi.berth.dev`/,
+  );
 });
