@@ -9,14 +9,18 @@ import type { ServiceState } from './health.ts';
 import { Inspection } from './inspection.ts';
 import { registerServiceMetrics } from './metrics.ts';
 import type { NetworkCondition } from './networkcondition.ts';
+import type { NodeReporter } from './report/nodereporter.ts';
 import type { AgentSettings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
+import { version } from './version.ts';
 
 export interface DaemonParts {
   readonly settings: Pick<AgentSettings, 'port' | 'socket' | 'stopSeconds'>;
   readonly services: readonly Service[];
   readonly registry: Registry;
   readonly log: Logger;
+  /** Tells the cluster how the node is; of an agent in parts, one of them has it. */
+  readonly reporter?: Pick<NodeReporter, 'start' | 'stop'> | undefined;
   /** Tells the API server about the service `network`; `notReady` says how it is. */
   readonly createNetworkCondition?: ((notReady: () => string | undefined) => NetworkCondition) | undefined;
 }
@@ -43,7 +47,8 @@ export class Daemon {
     this.#endpoint = new Endpoint(settings.port, sources, log);
     const network = this.#supervisors.find(({ name }) => name === 'network');
     if (network !== undefined) this.#condition = parts.createNetworkCondition?.(() => network.notReady());
-    this.#inspection = new Inspection(settings.socket, services, log);
+    const own = { views: { services: () => this.states().map((state) => ({ ...state, version })) } };
+    this.#inspection = new Inspection(settings.socket, [own, ...services], log);
   }
 
   /** Begins everything and returns at once: nothing waits for anything else. */
@@ -53,6 +58,7 @@ export class Daemon {
     this.#inspection.start();
     for (const supervisor of this.#supervisors) supervisor.start();
     this.#condition?.start();
+    this.#parts.reporter?.start();
   }
 
   states(): readonly ServiceState[] {
@@ -68,7 +74,7 @@ export class Daemon {
     this.#stopping = true;
     const { settings, log } = this.#parts;
     // Before the network stops: that an agent ends is no loss of the network.
-    await this.#condition?.stop();
+    await Promise.all([this.#condition?.stop(), this.#parts.reporter?.stop()]);
     const deadline = AbortSignal.timeout(settings.stopSeconds * 1_000);
     const inTime = await Promise.all(
       this.#supervisors.map(async (each) => {

@@ -18,6 +18,12 @@ import { nodeCollection } from './kubernetes/nodes.ts';
 import { readPodRanges } from './kubernetes/podranges.ts';
 import { NetworkCondition } from './networkcondition.ts';
 import type { NodeConfig } from './nodeconfig.ts';
+import { plugins } from './part.ts';
+import { EventRecorder } from './report/eventrecorder.ts';
+import { gatherViews } from './report/gather.ts';
+import { NodeRecord } from './report/noderecord.ts';
+import { NodeReporter } from './report/nodereporter.ts';
+import { StartupTaint } from './report/startuptaint.ts';
 import { version } from './version.ts';
 
 export interface Surroundings {
@@ -90,6 +96,27 @@ export function networkConditionOf(
   if (nodeName === '') return undefined;
   const client = createApiClient(accessOf(agent.kubeconfig, env));
   return (notReady) => new NetworkCondition({ client, nodeName, notReady, log: log.child({ component: 'network' }) });
+}
+
+/** Makes what tells the cluster how this node is; undefined where nobody says which Node this is. Makes nothing yet: `start` does. */
+export function nodeReporterOf(
+  whole: NodeConfig,
+  { env, log }: Pick<Surroundings, 'env' | 'log'>,
+): NodeReporter | undefined {
+  const { agent } = whole;
+  const nodeName = agent.nodeName ?? env['NODE_NAME'] ?? '';
+  if (nodeName === '') return undefined;
+  const client = createApiClient(accessOf(agent.kubeconfig, env));
+  const parts = { client, nodeName, log: log.child({ component: 'report' }) };
+  const configured = plugins.filter((each) => whole[each] !== undefined);
+  return new NodeReporter({
+    nodeName,
+    version,
+    look: () => gatherViews(agent.socket, configured),
+    record: new NodeRecord(parts),
+    events: new EventRecorder(parts),
+    taint: agent.startupTaint === undefined ? undefined : new StartupTaint({ ...parts, key: agent.startupTaint }),
+  });
 }
 
 function accessOf(kubeconfig: string | undefined, env: Surroundings['env']): ReadAccess {

@@ -32,6 +32,16 @@ export const agentSchema = z.strictObject({
   kubeconfig: absolutePath
     .optional()
     .describe("kubeconfig file for the Kubernetes API. Without it: the pod's service account."),
+  startupTaint: z
+    .string()
+    .regex(
+      /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+      'expected the key of a taint: berth.dev/agent-not-ready',
+    )
+    .optional()
+    .describe(
+      'Key of a taint with which new Nodes are registered; it is taken off once every plugin serves. Needs the right to patch Nodes.',
+    ),
   stateDir: absolutePath.default('/var/lib/berth').describe('Folder for what must outlive a reboot.'),
   stopSeconds: z
     .int()

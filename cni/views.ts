@@ -8,6 +8,8 @@ import type { PortMapping } from './wishes.ts';
 export interface AttachmentView {
   readonly namespace: string;
   readonly pod: string;
+  /** Empty where the runtime did not tell. */
+  readonly podUID: string;
   readonly interface: string;
   readonly addresses: readonly string[];
   readonly containerID: string;
@@ -30,6 +32,7 @@ export function attachmentViews(attachments: readonly Attachment[]): readonly At
     .map((attachment) => ({
       namespace: attachment.pod?.namespace ?? '',
       pod: attachment.pod?.name ?? '',
+      podUID: attachment.pod?.uid ?? '',
       interface: attachment.ifname,
       addresses: attachment.addresses,
       containerID: attachment.containerID,

@@ -12,7 +12,8 @@ import type { Pools } from './pools.ts';
 import { mountedPlaces } from './shownpool.ts';
 import type { ShownPool } from './shownpool.ts';
 import { StorageHealth } from './storagehealth.ts';
-import { poolView } from './views.ts';
+import { claimText, poolView } from './views.ts';
+import type { IllVolumeView } from './views.ts';
 
 export interface StorageViewsParts {
   readonly configured: readonly PoolConfig[];
@@ -45,6 +46,7 @@ export function storageViews({ configured, kernel, running }: StorageViewsParts)
     views: {
       volumes: () => lookAtVolumes(shown(), kernel.mounts),
       snapshots: () => lookAtSnapshots(shown()),
+      illvolumes: () => illVolumes(running() === undefined ? [] : shown()),
       trash: () => lookAtTrash(shown()),
       inspect: async (of) => [await inspectObject(shown(), of)],
       pools: async () => {
@@ -75,6 +77,16 @@ export function storageViews({ configured, kernel, running }: StorageViewsParts)
       },
     },
   };
+}
+
+/** Only what was seen last: this is asked every few seconds. */
+function illVolumes(pools: readonly ShownPool[]): readonly IllVolumeView[] {
+  return pools.flatMap((pool) =>
+    pool.volumes.flatMap((record) => {
+      const reasons = pool.reasonsOf(record) ?? [];
+      return reasons.length === 0 ? [] : [{ name: record.name, claim: claimText(record.claim), reasons }];
+    }),
+  );
 }
 
 interface ShowingParts {

@@ -85,6 +85,15 @@ export interface VolumeView {
   readonly createdAt: string;
 }
 
+/** A volume with which something is wrong, as it was last looked at. */
+export interface IllVolumeView {
+  readonly name: string;
+  /** `namespace/name`; empty when nobody told. */
+  readonly claim: string;
+  /** In stable words, at least one. */
+  readonly reasons: readonly string[];
+}
+
 /** What was seen of a volume beside its record. */
 export interface SeenVolume {
   readonly places: Places;
@@ -200,7 +209,7 @@ export function unreadableView(file: string, reason: string, pool: string): Tras
   return { id: file.replace(/\.json$/, ''), kind: 'unreadable', pool, ...unknown, reason };
 }
 
-function claimText(claim: VolumeRecord['claim']): string {
+export function claimText(claim: VolumeRecord['claim']): string {
   return claim === undefined ? '' : `${claim.namespace}/${claim.name}`;
 }
 

@@ -8,14 +8,31 @@ import { socketsOf } from '../part.ts';
 const readingMs = 5_000;
 const doingMs = 120_000;
 
-/** The items of a view, `of` one thing where the view is about one. Throws UNAVAILABLE when no agent answers or has no such view. */
-export async function askAgent(socket: string, view: string, of = ''): Promise<readonly unknown[]> {
-  return await exchange(socket, { method: 'GET', name: view, of, timeout: readingMs });
+/**
+ * The items of a view, `of` one thing where the view is about one; `warn` is told of parts that do not answer while others do.
+ * Throws UNAVAILABLE when no agent answers or has no such view.
+ */
+export async function askAgent(
+  socket: string,
+  view: string,
+  of = '',
+  warn = warnOnTerminal,
+): Promise<readonly unknown[]> {
+  return await exchange(socket, { method: 'GET', name: view, of, timeout: readingMs }, warn);
 }
 
 /** Has the agent do something to one thing; the items are what it changed. Throws UNAVAILABLE with the reason when it did not. */
 export async function haveAgentDo(socket: string, action: string, of: string): Promise<readonly unknown[]> {
-  return await exchange(socket, { method: 'POST', name: action, of, timeout: doingMs });
+  return await exchange(socket, { method: 'POST', name: action, of, timeout: doingMs }, warnOnTerminal);
+}
+
+/** What each part of the agent answers, beside its socket. Never throws. */
+export async function askEach(
+  socket: string,
+  view: string,
+): Promise<readonly (Answer & { readonly socket: string })[]> {
+  const asked = { method: 'GET', name: view, of: '', timeout: readingMs } as const;
+  return await Promise.all(socketsOf(socket).map(async (each) => ({ socket: each, ...(await askOne(each, asked)) })));
 }
 
 interface Asked {
@@ -26,8 +43,12 @@ interface Asked {
   readonly timeout: number;
 }
 
+function warnOnTerminal(sentence: string): void {
+  process.stderr.write(`berth: ${sentence}\n`);
+}
+
 /** Asks every part of the agent, because a plugin may be a process of its own (`berth run --only`). */
-async function exchange(socket: string, asked: Asked): Promise<readonly unknown[]> {
+async function exchange(socket: string, asked: Asked, warn: (sentence: string) => void): Promise<readonly unknown[]> {
   const answers = await Promise.all(socketsOf(socket).map((each) => askOne(each, asked)));
   const errors = answers.filter((answer) => 'error' in answer);
   const of = (kind: Refusal): BerthError | undefined => errors.find((each) => each.kind === kind)?.error;
@@ -36,7 +57,7 @@ async function exchange(socket: string, asked: Asked): Promise<readonly unknown[
   const found = answers.filter((answer) => 'items' in answer);
   if (found.length === 0) throw of('dead') ?? of('absent') ?? of('nobody') ?? new Error(`nobody answers on ${socket}`);
   // What others have is shown; that it may not be all is told.
-  for (const { kind, error } of errors) if (kind === 'dead') process.stderr.write(`berth: ${error.message}\n`);
+  for (const { kind, error } of errors) if (kind === 'dead') warn(error.message);
   return found.flatMap(({ items }) => items);
 }
 

@@ -3,9 +3,9 @@ import { createLogger } from '../../kit/log.ts';
 import { Daemon } from '../daemon.ts';
 import { exitOnSignals, exitOnUncaught } from '../lifecycle.ts';
 import { createRegistry } from '../metrics.ts';
-import { partOf } from '../part.ts';
+import { partOf, plugins } from '../part.ts';
 import type { Plugin } from '../part.ts';
-import { createServices, networkConditionOf } from '../services.ts';
+import { createServices, networkConditionOf, nodeReporterOf } from '../services.ts';
 import { version } from '../version.ts';
 import { readNodeConfig } from './readnodeconfig.ts';
 
@@ -27,7 +27,10 @@ export async function run(file: string, only: readonly Plugin[]): Promise<number
   const surroundings = { log, registry, env: process.env };
   const services = createServices(config, surroundings);
   const createNetworkCondition = networkConditionOf(config, surroundings);
-  const daemon = new Daemon({ settings: config.agent, services, registry, log, createNetworkCondition });
+  // Of several parts the first speaks for all.
+  const speaks = only.length === 0 || only.includes(plugins.find((each) => whole[each] !== undefined) ?? 'network');
+  const reporter = speaks ? nodeReporterOf(whole, surroundings) : undefined;
+  const daemon = new Daemon({ settings: config.agent, services, registry, log, createNetworkCondition, reporter });
   exitOnSignals(log, () => daemon.stop());
   const names = services.map(({ name }) => name);
   log.info({ event: 'agent.starting', version, node: process.versions.node, services: names }, 'berth starts');

@@ -14,6 +14,8 @@ export interface ApiResponse {
   readonly status: number;
   /** What `Retry-After` asks for, milliseconds; 0 without one. */
   readonly retryAfter: number;
+  /** The server's clock when it answered (`Date`), milliseconds since 1970; NaN where it does not say. */
+  readonly date: number;
   readonly body: IncomingMessage;
   /** `GET host/path`, for messages. */
   readonly what: string;
@@ -53,14 +55,23 @@ export async function sendGet(readAccess: ReadAccess, path: string, options: Get
   return await send(readAccess, 'GET', path, options);
 }
 
-/** The same with a strategic merge patch, which has lists of conditions merged by their type. */
-export async function sendPatch(
+/** What the body of a request is, as the API tells kinds of patches apart. */
+export type ContentType =
+  | 'application/json'
+  /** Lists of conditions are merged by their type. */
+  | 'application/strategic-merge-patch+json'
+  /** Operations, of which a `test` that fails refuses all (RFC 6902). */
+  | 'application/json-patch+json';
+
+/** The same with a body. */
+export async function sendObject(
   readAccess: ReadAccess,
   path: string,
-  patch: object,
-  options: GetOptions,
+  content: object,
+  options: GetOptions & { readonly type: ContentType },
 ): Promise<ApiResponse> {
-  return await send(readAccess, 'PATCH', path, options, JSON.stringify(patch));
+  const method = options.type === 'application/json' ? 'POST' : 'PATCH';
+  return await send(readAccess, method, path, options, { text: JSON.stringify(content), type: options.type });
 }
 
 // Credentials are read for each request, because tokens and certificates are rotated on disk.
@@ -69,7 +80,7 @@ async function send(
   method: string,
   path: string,
   options: GetOptions,
-  content?: string,
+  content?: { readonly text: string; readonly type: ContentType },
 ): Promise<ApiResponse> {
   const access = await readAccess();
   const url = new URL(path, access.server);
@@ -83,7 +94,7 @@ async function send(
     headers: {
       accept: 'application/json',
       'user-agent': 'berth',
-      ...(content === undefined ? {} : { 'content-type': 'application/strategic-merge-patch+json' }),
+      ...(content === undefined ? {} : { 'content-type': content.type }),
       ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
     },
     signal: options.signal,
@@ -96,12 +107,13 @@ async function send(
       sent.once('response', resolve);
       // Stays: a connection may also break after the head.
       sent.on('error', reject);
-      sent.end(content);
+      sent.end(content?.text);
     });
     const seconds = Number(body.headers['retry-after'] ?? 0);
     return {
       status: body.statusCode ?? 0,
       retryAfter: Number.isFinite(seconds) ? seconds * 1_000 : 0,
+      date: Date.parse(body.headers.date ?? ''),
       body,
       what: `${method} ${url.host}${url.pathname}`,
     };
@@ -133,7 +145,7 @@ export async function readObject(response: ApiResponse, largest: number): Promis
   }
   if (size > largest) throw new BerthError('INTERNAL', `${response.what}: the answer is larger than ${largest} bytes`);
   const object = parseObject(Buffer.concat(chunks).toString('utf8'));
-  if (response.status === 200 && object !== undefined) return object;
+  if ((response.status === 200 || response.status === 201) && object !== undefined) return object;
   throw refusalOf(response, object);
 }
 
@@ -147,10 +159,12 @@ export function parseObject(text: string): ApiObject | undefined {
   }
 }
 
-/** An answer other than the object asked for: NOT_FOUND, FAILED_PRECONDITION (not allowed), UNAVAILABLE or INTERNAL. */
+/** An answer other than the object asked for: NOT_FOUND, BUSY (changed meanwhile, or there already), FAILED_PRECONDITION (not allowed), UNAVAILABLE or INTERNAL. */
 export function refusalOf({ status, what }: ApiResponse, object: ApiObject | undefined): BerthError {
   const reason = typeof object?.['message'] === 'string' ? object['message'] : `${status}`;
   if (status === 404) return new BerthError('NOT_FOUND', `${what}: ${reason}`);
+  // Somebody was quicker: what is there is to be read again.
+  if (status === 409) return new BerthError('BUSY', `${what}: ${reason}`);
   if (status === 401 || status === 403)
     return new BerthError(
       'FAILED_PRECONDITION',

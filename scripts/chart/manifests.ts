@@ -22,6 +22,8 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   'csidriver.yaml': ['csidriver.yaml'],
   'storageclasses.yaml': ['storageclasses.yaml'],
   'daemonset.yaml': ['daemonset.yaml'],
+  'crds/berthnodes.yaml': ['crds/berthnodes.yaml'],
+  'policies/berthnodes.yaml': ['policies/berthnodes.yaml'],
   'policies/claims.yaml': ['policies/claims.yaml'],
   'policies/nodes.yaml': ['policies/nodes.yaml'],
   'policies/snapshots.yaml': ['policies/snapshots.yaml'],

@@ -61,12 +61,16 @@ describe('a device that is plugged in and out', () => {
     expect((await containerOf(scene, 'waits', 'main')).restarts).toBe(0);
     const [unit] = await devicesOf(cluster, node, resource);
     expect(unit).toMatchObject({ id, health: 'Unhealthy', reason: 'it is gone from the node' });
+    expect(await scene.event('Pod', 'waits', /is ill/)).toContain(
+      `${id} of ${resource} is ill: it is gone from the node`,
+    );
   });
 
   test('is the same when it comes back', async () => {
     make(number);
     await offeredHere(resource, 1);
     expect(await devicesOf(cluster, node, resource)).toMatchObject([{ id, health: 'Healthy' }]);
+    expect(await scene.event('Pod', 'waits', /healthy again/)).toContain(`${id} of ${resource}`);
     await scene.remove('pod', 'waits');
     await askAgain(scene, node.name);
   });
