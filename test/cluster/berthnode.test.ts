@@ -51,9 +51,9 @@ test('every node has one, which belongs to it and says that all is well', async 
   }
   const table = await kubectl(cluster, ['get', 'berthnodes']);
   const [head = '', ...rows] = table.trim().split('\n');
-  expect(head).toMatch(/^NAME +READY +REASON +PODS +DEVICES +VOLUMES +AVAILABLE +AGE$/);
+  expect(head).toMatch(/^NAME +READY +REASON +PODS +DEVICES +VOLUMES +AVAILABLE +DOCTOR +AGE$/);
   expect(rows).toHaveLength(cluster.nodes.length);
-  for (const row of rows) expect(row).toMatch(/^\S+ +True +Serving +\d+ +\d+\/\d+ +\d+ +\d+Mi +\S+$/);
+  for (const row of rows) expect(row).toMatch(/^\S+ +True +Serving +\d+ +\d+\/\d+ +\d+ +\d+Mi +(well|\d.*) +\S+$/);
 });
 
 test('it is not written again while nothing happens', async () => {
