@@ -60,6 +60,11 @@ env:
     valueFrom:
       fieldRef:
         fieldPath: spec.nodeName
+  # berth page prints the way to this pod.
+  - name: POD_NAME
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.name
   # Node.js sizes its heap by the machine; this is for the limit below.
   - name: NODE_OPTIONS
     value: --max-old-space-size={{ .root.Values.nodeHeapMiB }}
