@@ -4,8 +4,11 @@
 {{- $port := add (include "berth.port" .context | int) .place -}}
 {{- $args := printf "[run, --config, /etc/berth/config.yaml, --only, %s]" .plugin -}}
 {{- $resources := get .context.root.Values.resources .plugin -}}
+{{/* For `berth doctor`, which sees in a container only what its plugin needs. */}}
+{{- $env := printf "- name: BERTH_ONLY\n  value: %s" .plugin -}}
+{{- with .env }}{{ $env = printf "%s\n%s" $env . }}{{ end -}}
 - name: {{ .plugin }}
-  {{- include "berth.agentProcess" (dict "root" .context.root "args" $args "port" $port "resources" $resources "env" .env) | nindent 2 }}
+  {{- include "berth.agentProcess" (dict "root" .context.root "args" $args "port" $port "resources" $resources "env" $env) | nindent 2 }}
 {{- end }}
 
 {{- define "berth.networkContainer" -}}
