@@ -65,6 +65,11 @@ env:
     valueFrom:
       fieldRef:
         fieldPath: metadata.name
+  # Where agent.metrics listens.
+  - name: NODE_IP
+    valueFrom:
+      fieldRef:
+        fieldPath: status.hostIP
   # Node.js sizes its heap by the machine; this is for the limit below.
   - name: NODE_OPTIONS
     value: --max-old-space-size={{ .root.Values.nodeHeapMiB }}
