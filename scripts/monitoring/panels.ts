@@ -71,7 +71,12 @@ function panelOf({ title, about, queries, unit = 'short', kind = 'lines', thresh
     ...(instant ? { instant: true, range: false } : { instant: false, range: true }),
   }));
   const common = { title, description: about, datasource, targets };
-  const defaults = { unit, min: 0, color: { mode: thresholds === undefined ? 'palette-classic' : 'thresholds' } };
+  const defaults = {
+    unit,
+    min: 0,
+    ...(unit === 'percentunit' ? { max: 1 } : {}),
+    color: { mode: thresholds === undefined ? 'palette-classic' : 'thresholds' },
+  };
   const steps = stepsOf(thresholds);
   const reduceOptions = { calcs: ['lastNotNull'], fields: '', values: false };
   switch (kind) {
