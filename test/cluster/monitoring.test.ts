@@ -74,7 +74,7 @@ test('every query is understood, and finds series where there is something', asy
     .map((query) => query.replaceAll('$node', '.*').replaceAll('$instance', '.*').replaceAll('$__rate_interval', '10s'))
     .map((query) => `/api/v1/query?query=${encodeURIComponent(query)}`);
   let empty: readonly string[] = all;
-  await eventually('series for every query', 60, async () => {
+  await eventually('series for every query', 120, async () => {
     const answers = (await prometheus.ask(paths)).map((each) => results.parse(each).result.length);
     empty = all.filter((query, index) => answers[index] === 0 && !emptyWhenWell.some((pattern) => pattern.test(query)));
     return empty.length === 0 ? true : undefined;
