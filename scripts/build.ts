@@ -78,6 +78,12 @@ const parts: readonly Part[] = [
     outputs: ['berth.mjs', 'protos', 'LICENSE'],
     make: makeAgent,
   },
+  {
+    name: 'kubectl-berth',
+    inputs: ['agent', 'cni/views.ts', 'kit', 'package.json', 'package-lock.json', 'scripts/build.ts'],
+    outputs: ['kubectl-berth', 'kubectl_complete-berth'],
+    make: makePlugin,
+  },
 ];
 
 /** Makes what is missing or out of date in dist/. Resolves to the hash of everything dist/ is made of. */
@@ -96,6 +102,34 @@ export async function build(progress: (line: string) => void): Promise<string> {
   return createHash('sha256').update(JSON.stringify(stamps)).digest('hex');
 }
 
+/** Libraries in the older module format ask for these three by name. */
+const forOlderModules = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  'const require = __createRequire(import.meta.url);',
+  'const __dirname = import.meta.dirname, __filename = import.meta.filename;',
+].join('\n');
+
+/** For a user's PATH: one file for the Node that is there, and the one that kubectl asks for completions. */
+async function makePlugin(): Promise<void> {
+  const outfile = join(distFolder, 'kubectl-berth');
+  await bundle({
+    entryPoints: [join(root, 'agent/kubectl/main.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node22',
+    minifySyntax: true,
+    banner: { js: `#!/usr/bin/env node\n${forOlderModules}` },
+    logLevel: 'error',
+    legalComments: 'inline',
+  });
+  const completion = join(distFolder, 'kubectl_complete-berth');
+  await writeFile(completion, '#!/bin/sh\nexec kubectl-berth __complete "$@"\n');
+  for (const each of [outfile, completion]) await chmod(each, 0o755);
+  await promisify(execFile)(nodeProgram, [outfile, 'version']);
+}
+
 async function makeAgent(): Promise<void> {
   const outfile = join(distFolder, 'berth.mjs');
   await bundle({
@@ -106,14 +140,7 @@ async function makeAgent(): Promise<void> {
     format: 'esm',
     target: 'node26',
     external: ['koffi'],
-    // Libraries in the older module format ask for these three by name.
-    banner: {
-      js: [
-        "import { createRequire as __createRequire } from 'node:module';",
-        'const require = __createRequire(import.meta.url);',
-        'const __dirname = import.meta.dirname, __filename = import.meta.filename;',
-      ].join('\n'),
-    },
+    banner: { js: `#!/usr/bin/env node\n${forOlderModules}` },
     logLevel: 'error',
     legalComments: 'inline',
   });

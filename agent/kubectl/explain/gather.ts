@@ -1,0 +1,137 @@
+/** Gathers what explains a pod or a claim: from the API server what the user may see, from the agents what their nodes have. */
+import { BerthError, messageOf } from '../../../kit/errors.ts';
+import { askAgents } from '../agents.ts';
+import type { Agent, Told } from '../agents.ts';
+import { chooseAgents } from '../choose.ts';
+import type { Session } from '../command.ts';
+import type {
+  BerthNodeObject,
+  CapacityObject,
+  ClaimObject,
+  ClassObject,
+  EventObject,
+  NodeObject,
+  PodObject,
+  VolumeObject,
+} from '../objects.ts';
+import { getObject, listObjects, seenOr } from '../seen.ts';
+import type { Seen } from '../seen.ts';
+import { claimsOf } from './pod.ts';
+import type { ClaimSight, FleetSight, PodSight } from './sight.ts';
+
+/** Throws NOT_FOUND when there is no such pod, UNAVAILABLE when it may not be seen. */
+export async function gatherPod(session: Session, name: string): Promise<PodSight> {
+  const { kubectl } = session;
+  const namespace = await session.namespace();
+  const found = await getObject<PodObject>(kubectl, ['pods', name, `--namespace=${namespace}`]);
+  if ('unseen' in found) throw new BerthError('UNAVAILABLE', `the pod cannot be seen: ${found.why}`);
+  const pod = found.seen;
+  if (pod === undefined) throw new BerthError('NOT_FOUND', `pods "${name}" not found in ${namespace} namespace`);
+  const [events, fleet, claims] = await Promise.all([
+    eventsAbout(session, 'Pod', namespace, name),
+    gatherFleet(session),
+    Promise.all(claimsOf(pod).map((claim) => gatherClaim(session, namespace, claim, { seen: [pod] }))),
+  ]);
+  return { pod, events, fleet, claims };
+}
+
+/** `users` where they are known already. */
+export async function gatherClaim(
+  { kubectl }: Session,
+  namespace: string,
+  name: string,
+  users?: Seen<readonly PodObject[]>,
+): Promise<ClaimSight> {
+  const inNamespace = `--namespace=${namespace}`;
+  const claim = await getObject<ClaimObject>(kubectl, ['persistentvolumeclaims', name, inNamespace]);
+  const { volumeName = '', storageClassName = '', dataSource } = seenOr(claim, undefined)?.spec ?? {};
+  const [volume, storageClass, events, source, pods] = await Promise.all([
+    volumeName === '' ? undefined : volumeOf(kubectl, volumeName),
+    storageClassName === ''
+      ? ({ seen: undefined } as const)
+      : getObject<ClassObject>(kubectl, ['storageclasses.storage.k8s.io', storageClassName]),
+    eventsAbout({ kubectl }, 'PersistentVolumeClaim', namespace, name),
+    dataSource === undefined ? undefined : sourceOf(kubectl, namespace, dataSource),
+    users ?? listObjects<PodObject>(kubectl, ['pods', inNamespace]),
+  ]);
+  const using = 'seen' in pods ? { seen: pods.seen.filter((pod) => claimsOf(pod).includes(name)) } : pods;
+  return { namespace, name, claim, volume, storageClass, events, source, users: using };
+}
+
+async function volumeOf(kubectl: Session['kubectl'], name: string): Promise<VolumeObject | undefined> {
+  return seenOr(await getObject<VolumeObject>(kubectl, ['persistentvolumes', name]), undefined);
+}
+
+/** The volume of a claim that is copied, or of which a snapshot was taken. */
+async function sourceOf(
+  kubectl: Session['kubectl'],
+  namespace: string,
+  { kind = '', name = '' }: { readonly kind?: string; readonly name?: string },
+): Promise<VolumeObject | undefined> {
+  const inNamespace = `--namespace=${namespace}`;
+  let claimName: string | undefined = kind === 'PersistentVolumeClaim' ? name : undefined;
+  if (kind === 'VolumeSnapshot') {
+    interface Snapshot {
+      readonly spec?: { readonly source?: { readonly persistentVolumeClaimName?: string } };
+    }
+    const found = await getObject<Snapshot>(kubectl, ['volumesnapshots.snapshot.storage.k8s.io', name, inNamespace]);
+    claimName = seenOr(found, undefined)?.spec?.source?.persistentVolumeClaimName;
+  }
+  if (claimName === undefined || claimName === '') return undefined;
+  const claim = await getObject<ClaimObject>(kubectl, ['persistentvolumeclaims', claimName, inNamespace]);
+  const volumeName = seenOr(claim, undefined)?.spec?.volumeName;
+  return volumeName === undefined ? undefined : await volumeOf(kubectl, volumeName);
+}
+
+/** The nodes and what their agents say of devices and pools. */
+export async function gatherFleet(session: Session): Promise<FleetSight> {
+  const { kubectl } = session;
+  const [nodes, berthNodes, capacities, asked] = await Promise.all([
+    listObjects<NodeObject>(kubectl, ['nodes']),
+    listObjects<BerthNodeObject>(kubectl, ['berthnodes.berth.dev']),
+    listObjects<CapacityObject>(kubectl, ['csistoragecapacities.storage.k8s.io', '--all-namespaces']),
+    askFleet(session),
+  ]);
+  return { nodes, berthNodes, capacities, ...asked };
+}
+
+async function askFleet(session: Session): Promise<Pick<FleetSight, 'devices' | 'pools' | 'agentsUnseen'>> {
+  let agents: readonly Agent[];
+  try {
+    agents = await chooseAgents(session, {});
+  } catch (error) {
+    return { devices: [], pools: [], agentsUnseen: messageOf(error) };
+  }
+  const ask = async <T>(kind: string): Promise<readonly Told<T>[]> =>
+    await askAgents<T>(session.kubectl, agents, ['get', kind, '-o', 'json']);
+  const [devices, pools] = await Promise.all([
+    ask<{ readonly items?: never[] }>('devices'),
+    ask<{ readonly items?: never[] }>('pools'),
+  ]);
+  const errors = devices.filter((told) => 'error' in told);
+  const all = errors.length === devices.length ? (errors[0]?.error ?? '') : '';
+  return {
+    devices: withAbsent(devices),
+    pools: withAbsent(pools),
+    agentsUnseen: all.startsWith('you may not') ? all : '',
+  };
+}
+
+/** A node without the plugin has nothing of it, which is an answer. */
+function withAbsent<T extends { readonly items?: never[] }>(told: readonly Told<T>[]): readonly Told<T>[] {
+  return told.map((each) =>
+    'error' in each && /the section for it is not configured/.test(each.error)
+      ? { node: each.node, answer: { items: [] } as unknown as T }
+      : each,
+  );
+}
+
+async function eventsAbout(
+  { kubectl }: Pick<Session, 'kubectl'>,
+  kind: string,
+  namespace: string,
+  name: string,
+): Promise<Seen<readonly EventObject[]>> {
+  const fields = `--field-selector=involvedObject.kind=${kind},involvedObject.name=${name}`;
+  return await listObjects<EventObject>(kubectl, ['events', `--namespace=${namespace}`, fields]);
+}
