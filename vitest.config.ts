@@ -1,10 +1,22 @@
 // Test layers as projects: `unit` stands beside the code and needs nothing; the others need root and a real kernel or cluster.
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer } from 'vitest/node';
+import type { TestSpecification } from 'vitest/node';
 
 const rooms = '{agent,cluster,cni,csi,deviceplugin,kit,kubelet,linux,protos,scripts}';
 
+/** What looks at what all others did comes last. */
+class LastIsLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLast = ({ moduleId }: TestSpecification): boolean => moduleId.endsWith('/test/cluster/permissions.test.ts');
+    return [...sorted.filter((file) => !isLast(file)), ...sorted.filter(isLast)];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LastIsLast },
     projects: [
       {
         test: {

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
+import type { DoctorWatch } from './doctor/doctorwatch.ts';
 import { Endpoint } from './endpoint.ts';
 import { watchEventLoop } from './eventloop.ts';
 import type { ServiceState } from './health.ts';
@@ -12,6 +13,7 @@ import type { NetworkCondition } from './networkcondition.ts';
 import type { NodeReporter } from './report/nodereporter.ts';
 import type { AgentSettings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
+import { version } from './version.ts';
 
 export interface DaemonParts {
   readonly settings: Pick<AgentSettings, 'port' | 'socket' | 'stopSeconds'>;
@@ -20,6 +22,8 @@ export interface DaemonParts {
   readonly log: Logger;
   /** Tells the cluster how the node is; of an agent in parts, one of them has it. */
   readonly reporter?: Pick<NodeReporter, 'start' | 'stop'> | undefined;
+  /** Looks at the node now and then; the view `doctor` shows what it finds. */
+  readonly doctor?: Pick<DoctorWatch, 'start' | 'stop' | 'findings'> | undefined;
   /** Tells the API server about the service `network`; `notReady` says how it is. */
   readonly createNetworkCondition?: ((notReady: () => string | undefined) => NetworkCondition) | undefined;
 }
@@ -46,7 +50,12 @@ export class Daemon {
     this.#endpoint = new Endpoint(settings.port, sources, log);
     const network = this.#supervisors.find(({ name }) => name === 'network');
     if (network !== undefined) this.#condition = parts.createNetworkCondition?.(() => network.notReady());
-    const own = { views: { services: () => this.states() } };
+    const own = {
+      views: {
+        services: () => this.states().map((state) => ({ ...state, version })),
+        doctor: () => parts.doctor?.findings ?? [],
+      },
+    };
     this.#inspection = new Inspection(settings.socket, [own, ...services], log);
   }
 
@@ -58,6 +67,7 @@ export class Daemon {
     for (const supervisor of this.#supervisors) supervisor.start();
     this.#condition?.start();
     this.#parts.reporter?.start();
+    this.#parts.doctor?.start();
   }
 
   states(): readonly ServiceState[] {
@@ -71,6 +81,7 @@ export class Daemon {
    */
   async stop(): Promise<boolean> {
     this.#stopping = true;
+    this.#parts.doctor?.stop();
     const { settings, log } = this.#parts;
     // Before the network stops: that an agent ends is no loss of the network.
     await Promise.all([this.#condition?.stop(), this.#parts.reporter?.stop()]);

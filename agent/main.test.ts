@@ -85,6 +85,11 @@ describe('the command line', () => {
     [['validate', '/nowhere'], 2, '', 'ENOENT'],
     [['get', 'ships'], 2, '', 'Allowed choices are attachments, pools, routes'],
     [['get', 'pools', '-o', 'csv'], 2, '', 'Allowed choices are table, wide, json, yaml'],
+    [['doctor', '--list'], 0, 'kubelet.root-shared ', ''],
+    [['doctor', '--skip', 'kernel.sails'], 2, '', 'kernel.sails: no such probe'],
+    [['doctor', '--only', 'sails'], 2, '', 'Allowed choices are network, devices, storage'],
+    [['doctor', '--config', '/nowhere'], 2, '', 'ENOENT'],
+    [['doctor', '-o', 'table'], 2, '', 'Allowed choices are text, json, yaml'],
     [['get', 'pools', '--socket', '/nowhere/agent.sock'], 1, '', 'no agent runs here'],
   ])('berth %j exits with %i', async (args, code, stdout, stderr) => {
     const result = await berth(...args).ended;
@@ -126,6 +131,25 @@ describe('the daemon', { timeout: 20_000 }, () => {
     expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('[-]devices not ready: ')]);
     const asked = await berth('get', 'attachments', '--socket', join(folder, 'agent.sock')).ended;
     expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining('this agent has no attachments')]);
+    const looked = await berth(
+      'doctor',
+      '--config',
+      join(folder, 'config.yaml'),
+      '--skip',
+      'kernel',
+      'api',
+      '-o',
+      'json',
+    ).ended;
+    const { findings } = JSON.parse(looked.stdout) as { findings: { id: string; severity: string; message: string }[] };
+    // No kubelet is here, and the agent says so.
+    expect(looked.code).toBe(1);
+    expect(findings.filter(({ id }) => /^(kernel|api|cni|storage)\./.test(id))).toEqual([]);
+    expect(findings.filter(({ id }) => id.startsWith('agent.')).map(({ severity }) => severity)).toEqual([
+      'pass',
+      'failure',
+      'pass',
+    ]);
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toMatch(/^berth_build_info\{version="0.1.0",node_version="[\d.]+"\} 1$/m);
     expect(metrics).toMatch(/^berth_service_ready\{service="devices"\} 0$/m);

@@ -1,8 +1,8 @@
 /** The command line `berth`, and under the name `kubectl-berth` that for a whole cluster. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../kit/errors.ts';
-import { kinds, outputs, reports } from './commands/choices.ts';
-import type { Kind, Output, Report } from './commands/choices.ts';
+import { documents, kinds, outputs, reports } from './commands/choices.ts';
+import type { Document, Kind, Output, Report } from './commands/choices.ts';
 import { completionScript, shells } from './kubectl/completion/scripts.ts';
 import type { Shell } from './kubectl/completion/scripts.ts';
 import { isPluginName } from './kubectl/name.ts';
@@ -88,6 +88,27 @@ program
     const { explain } = await import('./commands/explain.ts');
     process.exitCode = await explain(path, output, socket);
   });
+
+program
+  .command('doctor')
+  .description('look at this node: what is well, what is not, and what mends it; starts no program and changes nothing')
+  .option('--config <file>', 'the NodeConfig (YAML); /etc/berth/config.yaml where there is one, else all plugins')
+  .option('--list', 'only name the probes', false)
+  .option('--skip <id...>', 'leave these probes, or groups of them, out', [])
+  .addOption(new Option('--only <plugin...>', 'ask for these plugins only').choices(plugins).default([]))
+  .addOption(new Option('-o, --output <format>', 'how to print it').choices(documents).default('text'))
+  .action(
+    async (given: {
+      config?: string;
+      list: boolean;
+      skip: readonly string[];
+      only: readonly Plugin[];
+      output: Document;
+    }) => {
+      const { doctor, leave } = await import('./commands/doctor.ts');
+      await leave(await doctor(given));
+    },
+  );
 
 program
   .command('uninstall')

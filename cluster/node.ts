@@ -18,7 +18,7 @@ import {
 } from './component.ts';
 import type { ComponentCommand } from './component.ts';
 import { containerdCommand, formatContainerdConfig } from './containerd.ts';
-import { controlPlaneCommands } from './controlplane.ts';
+import { controlPlaneCommands, formatAuditPolicy } from './controlplane.ts';
 import { diskEntry, makeDisks } from './disks.ts';
 import type { NodeDisk } from './disks.ts';
 import { nodeEnvironment } from './environment.ts';
@@ -181,6 +181,7 @@ export function managedNode(
       kubeconfig('kubelet', name);
       kubeconfig('kube-proxy', 'kube-proxy');
       if (index === 0) for (const user of ['admin', 'controller-manager', 'scheduler']) kubeconfig(user, user);
+      if (index === 0) etc('kubernetes/audit-policy.json', formatAuditPolicy());
       etc('containerd/config.toml', formatContainerdConfig());
       etc('kubernetes/kubelet.yaml', formatKubeletConfig(`/${cgroup}`));
       etc('kubernetes/kube-proxy.yaml', formatKubeProxyConfig());

@@ -23,7 +23,8 @@ async function digest(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-async function same(source: string, target: string): Promise<boolean> {
+/** Whether the executable in `target` is that in `source`, ready to be run. */
+export async function isSameExecutable(source: string, target: string): Promise<boolean> {
   try {
     const [from, to] = await Promise.all([stat(source), lstat(target)]);
     if (!to.isFile() || from.size !== to.size || (to.mode & 0o777) !== 0o755) return false;
@@ -45,7 +46,7 @@ export async function installExecutable(source: string, folder: string): Promise
   try {
     await mkdir(folder, { recursive: true });
     await installLoopback(folder);
-    if (await same(source, target)) return false;
+    if (await isSameExecutable(source, target)) return false;
     const temporary = join(folder, `.${pluginType}.${randomBytes(6).toString('hex')}`);
     try {
       await copyFile(source, temporary, constants.COPYFILE_FICLONE);

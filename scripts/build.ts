@@ -5,8 +5,11 @@ import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'no
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { build as bundle } from 'esbuild';
-import { buildExecutable, executableNotices } from './executable.ts';
-import { withToolchain } from './toolchain.ts';
+import manifest from '../package.json' with { type: 'json' };
+import { debianRelease } from './debian.ts';
+import { buildExecutable, executableNotices, executableParts } from './executable.ts';
+import { debianComponents, npmComponent, packageFolders, spdxDocument } from './sbom.ts';
+import { toolchainStatus, withToolchain } from './toolchain.ts';
 
 const root = join(import.meta.dirname, '..');
 /** Where `build` leaves everything; the build context of daemonset/Containerfile. */
@@ -23,6 +26,9 @@ interface Part {
   readonly outputs: readonly string[];
   make(progress: (line: string) => void): Promise<void>;
 }
+
+/** What others made of it, for scanners; image.ts adds what the base has. */
+export const sbomFile = 'sbom.spdx.json';
 
 const rooms = ['agent', 'cni', 'csi', 'deviceplugin', 'kit', 'kubelet', 'linux', 'protos'];
 const nativeKoffi = `@koromix/koffi-linux-${process.arch}`;
@@ -74,8 +80,8 @@ const parts: readonly Part[] = [
   },
   {
     name: 'agent',
-    inputs: [...rooms, 'package.json', 'package-lock.json', 'LICENSE', 'scripts/build.ts'],
-    outputs: ['berth.mjs', 'protos', 'LICENSE'],
+    inputs: [...rooms, 'package.json', 'package-lock.json', 'LICENSE', 'scripts/build.ts', 'scripts/sbom.ts'],
+    outputs: ['berth.mjs', 'protos', 'LICENSE', sbomFile],
     make: makeAgent,
   },
   {
@@ -132,8 +138,10 @@ async function makePlugin(): Promise<void> {
 
 async function makeAgent(): Promise<void> {
   const outfile = join(distFolder, 'berth.mjs');
-  await bundle({
+  const { metafile } = await bundle({
     entryPoints: [join(root, 'agent/main.ts')],
+    metafile: true,
+    absWorkingDir: root,
     outfile,
     bundle: true,
     platform: 'node',
@@ -147,8 +155,21 @@ async function makeAgent(): Promise<void> {
   const isProto = (path: string): boolean => path.endsWith('.proto');
   await copyFiles(join(root, 'protos'), join(distFolder, 'protos'), isProto);
   await copyFile(join(root, 'LICENSE'), join(distFolder, 'LICENSE'));
+  await writeSbom(Object.keys(metafile.inputs));
   // A bundle that does not even start is not worth an image.
   await promisify(execFile)(nodeProgram, [outfile, 'version']);
+}
+
+/** What the files of dist/ are made of besides ours; `bundled` are the files that went into the agent's. */
+async function writeSbom(bundled: readonly string[]): Promise<void> {
+  const copied = ['node', 'koffi', nativeKoffi].map((name) => `node_modules/${name}`);
+  const npm = await Promise.all(
+    [...packageFolders(bundled), ...copied].map((folder) => npmComponent(join(root, folder))),
+  );
+  const debian = debianComponents(await toolchainStatus(), debianRelease);
+  const linked = debian.filter(({ name }) => executableParts.includes(name));
+  const document = spdxDocument({ name: 'berth', version: manifest.version }, [...npm, ...linked]);
+  await writeFile(join(distFolder, sbomFile), `${JSON.stringify(document, null, 1)}\n`);
 }
 
 async function copyModule(name: string, wanted: (path: string) => boolean): Promise<void> {

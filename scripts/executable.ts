@@ -41,9 +41,12 @@ export async function buildExecutable(
   await copyFile(built, outfile);
 }
 
+/** Debian's packages that are linked into it. */
+export const executableParts: readonly string[] = ['libquickjs', 'libc6-dev'];
+
 /** The licences of what is linked into it. Only after it was built. */
 export function executableNotices(): Promise<string> {
-  return noticesOf(['libquickjs', 'libc6']);
+  return noticesOf(executableParts);
 }
 
 async function bundled(): Promise<string> {

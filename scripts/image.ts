@@ -6,8 +6,9 @@ import { cacheFolder } from '../cluster/cache.ts';
 import { run, runChecked } from '../cluster/command.ts';
 import { withLockFile } from '../cluster/lockfile.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { build, distFolder } from './build.ts';
+import { build, distFolder, sbomFile } from './build.ts';
 import { debianRelease, otherMirror, shortHash, slimOptions } from './debian.ts';
+import { componentsOf, debianComponents, spdxDocument } from './sbom.ts';
 
 /** The name the DaemonSet asks for; the kustomization holds the same (a test compares). */
 export const imageRef = `berth.dev/berth:${manifest.version}`;
@@ -20,6 +21,8 @@ export interface BuiltImage {
   /** A Docker archive (uncompressed, which is quicker to write and to import than OCI's gzip). */
   readonly path: string;
   readonly ref: string;
+  /** The bill of materials of all that is in it (SPDX 2.3, JSON). */
+  readonly sbom: string;
 }
 
 export interface BuildOptions {
@@ -40,10 +43,11 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
     const recipe = await readFile(containerfile, 'utf8');
     const hash = shortHash(dist, recipe, baseContainerfile, ...baseCommand, imageRef);
     const path = join(folder, `berth-${hash}.tar`);
-    if (!existsSync(path)) await makeImage(folder, path, options);
+    const sbom = sbomOf(path);
+    if (!existsSync(path) || !existsSync(sbom)) await makeImage(folder, path, options);
     // By this the build of another checkout knows that somebody needs it.
     await utimes(path, new Date(), new Date());
-    return { path, ref: imageRef };
+    return { path, ref: imageRef, sbom };
   });
 }
 
@@ -78,6 +82,7 @@ async function makeImage(folder: string, path: string, { progress, signal }: Bui
       [...buildah, 'push', '--quiet', imageRef, `docker-archive:${path}.new:${imageRef}`],
       ending,
     );
+    await writeSbom(buildah, sbomOf(path));
     await rename(`${path}.new`, path);
     // The layers of earlier builds; those the new image stands on are kept.
     await run('buildah', [...buildah, 'rmi', '--prune']);
@@ -85,6 +90,26 @@ async function makeImage(folder: string, path: string, { progress, signal }: Bui
     // The overlay driver leaves its folder mounted on itself.
     await run('umount', [join(storage, 'overlay')]);
     await removeScratch(scratch);
+  }
+}
+
+/** Beside the archive. */
+function sbomOf(archive: string): string {
+  return archive.replace(/\.tar$/, '.spdx.json');
+}
+
+/** What dist/ has, and the Debian packages that are really in the image. */
+async function writeSbom(buildah: readonly string[], target: string): Promise<void> {
+  const container = (await runChecked('buildah', [...buildah, 'from', '--pull-never', imageRef])).trim();
+  try {
+    const mounted = (await runChecked('buildah', [...buildah, 'mount', container])).trim();
+    const status = await readFile(join(mounted, 'var/lib/dpkg/status'), 'utf8');
+    const ours = componentsOf(await readFile(join(distFolder, sbomFile), 'utf8'));
+    const all = [...ours, ...debianComponents(status, debianRelease)];
+    const document = spdxDocument({ name: 'berth-image', version: manifest.version }, all);
+    await writeFile(target, `${JSON.stringify(document, null, 1)}\n`);
+  } finally {
+    await run('buildah', [...buildah, 'rm', container]);
   }
 }
 
@@ -103,7 +128,7 @@ const inUseMs = 3_600_000;
 async function removeArchives(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const name of await readdir(folder)) {
-    if (!/^berth-[0-9a-f]+\.tar(\.new)?$/.test(name)) continue;
+    if (!/^berth-[0-9a-f]+\.(tar(\.new)?|spdx\.json)$/.test(name)) continue;
     const path = join(folder, name);
     const unused = name.endsWith('.new') || Date.now() - (await stat(path)).mtimeMs > inUseMs;
     if (unused) await rm(path);
@@ -111,7 +136,7 @@ async function removeArchives(folder: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  const { path, ref } = await buildImage({ progress: (line) => process.stderr.write(`${line}\n`) });
-  process.stderr.write(`${ref} is in ${path}\n`);
+  const { path, ref, sbom } = await buildImage({ progress: (line) => process.stderr.write(`${line}\n`) });
+  process.stderr.write(`${ref} is in ${path}, its bill of materials in ${sbom}\n`);
   process.stdout.write(`${path}\n`);
 }

@@ -54,6 +54,11 @@ export async function noticesOf(packages: readonly string[]): Promise<string> {
   return (await Promise.all(texts)).join('\n');
 }
 
+/** Which packages are in it, as dpkg tells it. Only after it was used. */
+export function toolchainStatus(): Promise<string> {
+  return readFile(join(root, 'var/lib/dpkg/status'), 'utf8');
+}
+
 /** A killed one leaves a folder that is removed here. */
 async function fetchToolchain(progress: (line: string) => void): Promise<void> {
   progress('getting compiler and engine of the CNI executable (once, half a minute)');

@@ -26,6 +26,15 @@ export async function haveAgentDo(socket: string, action: string, of: string): P
   return await exchange(socket, { method: 'POST', name: action, of, timeout: doingMs }, warnOnTerminal);
 }
 
+/** What each part of the agent answers, beside its socket. Never throws. */
+export async function askEach(
+  socket: string,
+  view: string,
+): Promise<readonly (Answer & { readonly socket: string })[]> {
+  const asked = { method: 'GET', name: view, of: '', timeout: readingMs } as const;
+  return await Promise.all(socketsOf(socket).map(async (each) => ({ socket: each, ...(await askOne(each, asked)) })));
+}
+
 interface Asked {
   readonly method: 'GET' | 'POST';
   readonly name: string;

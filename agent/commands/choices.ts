@@ -4,6 +4,8 @@ export const outputs = ['table', 'wide', 'json', 'yaml'] as const;
 export type Output = (typeof outputs)[number];
 export const reports = ['text', 'json'] as const;
 export type Report = (typeof reports)[number];
+export const documents = ['text', 'json', 'yaml'] as const;
+export type Document = (typeof documents)[number];
 export const kinds = [
   'attachments',
   'pools',

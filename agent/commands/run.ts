@@ -1,6 +1,7 @@
 /** `berth run --config FILE [--only PLUGIN]`: the daemon, or a part of it. */
 import { createLogger } from '../../kit/log.ts';
 import { Daemon } from '../daemon.ts';
+import { DoctorWatch } from '../doctor/doctorwatch.ts';
 import { exitOnSignals, exitOnUncaught } from '../lifecycle.ts';
 import { createRegistry } from '../metrics.ts';
 import { partOf, plugins } from '../part.ts';
@@ -30,7 +31,16 @@ export async function run(file: string, only: readonly Plugin[]): Promise<number
   // Of several parts the first speaks for all.
   const speaks = only.length === 0 || only.includes(plugins.find((each) => whole[each] !== undefined) ?? 'network');
   const reporter = speaks ? nodeReporterOf(whole, surroundings) : undefined;
-  const daemon = new Daemon({ settings: config.agent, services, registry, log, createNetworkCondition, reporter });
+  const doctor = new DoctorWatch(config, { env: process.env, log: log.child({ component: 'doctor' }) });
+  const daemon = new Daemon({
+    settings: config.agent,
+    services,
+    registry,
+    log,
+    createNetworkCondition,
+    reporter,
+    doctor,
+  });
   exitOnSignals(log, () => daemon.stop());
   const names = services.map(({ name }) => name);
   log.info({ event: 'agent.starting', version, node: process.versions.node, services: names }, 'berth starts');

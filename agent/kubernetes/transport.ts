@@ -14,6 +14,8 @@ export interface ApiResponse {
   readonly status: number;
   /** What `Retry-After` asks for, milliseconds; 0 without one. */
   readonly retryAfter: number;
+  /** The server's clock when it answered (`Date`), milliseconds since 1970; NaN where it does not say. */
+  readonly date: number;
   readonly body: IncomingMessage;
   /** `GET host/path`, for messages. */
   readonly what: string;
@@ -111,6 +113,7 @@ async function send(
     return {
       status: body.statusCode ?? 0,
       retryAfter: Number.isFinite(seconds) ? seconds * 1_000 : 0,
+      date: Date.parse(body.headers.date ?? ''),
       body,
       what: `${method} ${url.host}${url.pathname}`,
     };

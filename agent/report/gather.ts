@@ -4,6 +4,7 @@ import type { IllVolumeView, StoragePoolView } from '../../csi/views.ts';
 import type { DeviceView } from '../../deviceplugin/views.ts';
 import { messageOf } from '../../kit/errors.ts';
 import { askAgent } from '../commands/ask.ts';
+import type { Finding } from '../doctor/finding.ts';
 import type { ServiceState } from '../health.ts';
 import type { Plugin } from '../part.ts';
 import type { NodeViews } from './nodestatus.ts';
@@ -34,6 +35,7 @@ export async function gatherViews(socket: string, configured: readonly Plugin[])
     attachments: (await of('network', 'attachments')) as readonly AttachmentView[],
     routes: (await of('network', 'routes')) as readonly RouteView[],
     devices: (await of('devices', 'devices')) as readonly DeviceView[],
+    findings: (await ask('doctor')) as readonly Finding[],
     illVolumes: (await of('storage', 'illvolumes')) as readonly IllVolumeView[],
   };
 }

@@ -5,7 +5,15 @@ import { happeningsOf, reasons } from './happenings.ts';
 import type { Sight } from './happenings.ts';
 import type { NodeViews } from './nodestatus.ts';
 
-const nothing: NodeViews = { services: [], pools: [], attachments: [], routes: [], devices: [], illVolumes: [] };
+const nothing: NodeViews = {
+  services: [],
+  pools: [],
+  attachments: [],
+  routes: [],
+  devices: [],
+  illVolumes: [],
+  findings: [],
+};
 const see = (views: Partial<NodeViews>, conditions: Sight['conditions'] = []): Sight => ({
   views: { ...nothing, ...views },
   conditions,

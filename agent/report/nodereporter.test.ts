@@ -14,7 +14,8 @@ function report(patience: number) {
   const look = (): Promise<NodeViews> => {
     node.looks++;
     const services = [{ name: 'network', reason: node.reason }];
-    return Promise.resolve({ services, pools: [], attachments: [], routes: [], devices: [], illVolumes: [] });
+    const nothing = { pools: [], attachments: [], routes: [], devices: [], illVolumes: [], findings: [] };
+    return Promise.resolve({ services, ...nothing });
   };
   const say = (what: string): Promise<void> => {
     if (said.at(-1) !== what) said.push(what);

@@ -2,7 +2,15 @@ import { expect, test } from 'vitest';
 import { nodeStatusOf } from './nodestatus.ts';
 import type { NodeViews } from './nodestatus.ts';
 
-const nothing: NodeViews = { services: [], pools: [], attachments: [], routes: [], devices: [], illVolumes: [] };
+const nothing: NodeViews = {
+  services: [],
+  pools: [],
+  attachments: [],
+  routes: [],
+  devices: [],
+  illVolumes: [],
+  findings: [],
+};
 const pool = {
   kind: 'storage' as const,
   ...{ name: 'fast', id: 'p1', engine: 'image' as const, path: '/pools/fast', size: 10 * 2 ** 30, free: 9 * 2 ** 30 },
@@ -23,6 +31,12 @@ test('what a node has, in short', () => {
         { ...unit, id: 'b', health: 'Unhealthy', holders: [] },
       ],
       illVolumes: [],
+      findings: [
+        { id: 'kernel.loop', severity: 'warning', message: 'a module', fix: 'modprobe\nloop' },
+        { id: 'kernel.loop', severity: 'warning', message: 'a module', fix: 'modprobe\nloop' },
+        { id: 'kubelet.root', severity: 'failure', message: 'none' },
+        { id: 'cni.bin-dir', severity: 'pass', message: 'there' },
+      ],
     },
     '1.2.3',
   );
@@ -52,12 +66,20 @@ test('what a node has, in short', () => {
         },
       ],
     },
+    doctor: {
+      summary: '1 failure, 1 warning',
+      findings: [
+        { id: 'kubelet.root', severity: 'Failure', message: 'none', fix: '' },
+        { id: 'kernel.loop', severity: 'Warning', message: 'a module', fix: 'modprobe loop' },
+      ],
+    },
   });
 });
 
 test('what is not configured is absent', () => {
   const status = nodeStatusOf({ ...nothing, services: [{ name: 'devices', reason: undefined }] }, '1');
-  expect(Object.keys(status)).toEqual(['version', 'conditions', 'devices']);
+  expect(Object.keys(status)).toEqual(['version', 'conditions', 'devices', 'doctor']);
+  expect(status.doctor).toEqual({ summary: 'well', findings: [] });
 });
 
 test('the first that does not serve says why, and the others are named', () => {

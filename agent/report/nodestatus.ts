@@ -2,6 +2,7 @@
 import type { AddressPoolView, AttachmentView, RouteView } from '../../cni/views.ts';
 import type { IllVolumeView, StoragePoolView } from '../../csi/views.ts';
 import type { DeviceView } from '../../deviceplugin/views.ts';
+import type { Finding } from '../doctor/finding.ts';
 import type { ServiceState } from '../health.ts';
 import type { Plugin } from '../part.ts';
 
@@ -14,6 +15,8 @@ export interface NodeViews {
   readonly routes: readonly Pick<RouteView, 'node' | 'way' | 'reason'>[];
   readonly devices: readonly Pick<DeviceView, 'resource' | 'id' | 'health' | 'reason' | 'replicas' | 'holders'>[];
   readonly illVolumes: readonly IllVolumeView[];
+  /** Of several parts, which ask some of the same. */
+  readonly findings: readonly Pick<Finding, 'id' | 'severity' | 'message' | 'fix'>[];
 }
 
 /** As `metav1.Condition`, without the time, which whoever writes it knows. */
@@ -31,6 +34,7 @@ export interface NodeStatus {
   readonly network?: NetworkStatus;
   readonly devices?: DevicesStatus;
   readonly storage?: StorageStatus;
+  readonly doctor: DoctorStatus;
 }
 
 interface NetworkStatus {
@@ -67,6 +71,17 @@ interface StorageStatus {
   }[];
 }
 
+interface DoctorStatus {
+  /** `well`, or `1 failure, 2 warnings`. */
+  readonly summary: string;
+  readonly findings: readonly {
+    readonly id: string;
+    readonly severity: 'Failure' | 'Warning';
+    readonly message: string;
+    readonly fix: string;
+  }[];
+}
+
 /** A node with more than these has an object that stays small; `berth get` on the node shows all. */
 const mostEntries = 64;
 const longestText = 512;
@@ -82,6 +97,7 @@ export function nodeStatusOf(views: NodeViews, version: string): NodeStatus {
     ...(has('network') ? { network: networkStatus(views) } : {}),
     ...(has('devices') ? { devices: devicesStatus(views.devices) } : {}),
     ...(has('storage') ? { storage: storageStatus(views.pools.filter((pool) => pool.kind === 'storage')) } : {}),
+    doctor: doctorStatus(views.findings),
   };
 }
 
@@ -142,6 +158,28 @@ function storageStatus(pools: readonly StoragePoolView[]): StorageStatus {
       snapshots: pool.snapshots,
       reason: short(pool.reason),
     })),
+  };
+}
+
+function doctorStatus(findings: NodeViews['findings']): DoctorStatus {
+  const of = (severity: 'failure' | 'warning'): ReadonlyMap<string, NodeViews['findings'][number]> =>
+    new Map(findings.filter((each) => each.severity === severity).map((each) => [each.id, each]));
+  const failures = of('failure');
+  const warnings = [...of('warning').values()].filter(({ id }) => !failures.has(id));
+  const counts = [
+    { count: failures.size, word: 'failure' },
+    { count: warnings.length, word: 'warning' },
+  ].flatMap(({ count, word }) => (count === 0 ? [] : [`${count} ${word}${count === 1 ? '' : 's'}`]));
+  return {
+    summary: counts.length === 0 ? 'well' : counts.join(', '),
+    findings: [...failures.values(), ...warnings]
+      .slice(0, mostEntries / 2)
+      .map(({ id, severity, message, fix = '' }) => ({
+        id,
+        severity: severity === 'failure' ? 'Failure' : 'Warning',
+        message: short(message),
+        fix: short(fix),
+      })),
   };
 }
 

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { configurationPage } from './configuration.ts';
+import { doctorPage } from './doctor.ts';
 import { metricsPage } from './metrics.ts';
 
 const docs = join(import.meta.dirname, '../../docs');
@@ -13,6 +14,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   const formatted = async (text: string): Promise<string> => await format(text, options);
   return new Map([
     ['configuration.md', await formatted(await configurationPage())],
+    ['doctor.md', await formatted(doctorPage())],
     ['metrics.md', await formatted(await metricsPage())],
   ]);
 }

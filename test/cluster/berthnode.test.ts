@@ -51,9 +51,9 @@ test('every node has one, which belongs to it and says that all is well', async 
   }
   const table = await kubectl(cluster, ['get', 'berthnodes']);
   const [head = '', ...rows] = table.trim().split('\n');
-  expect(head).toMatch(/^NAME +READY +REASON +PODS +DEVICES +VOLUMES +AVAILABLE +AGE$/);
+  expect(head).toMatch(/^NAME +READY +REASON +PODS +DEVICES +VOLUMES +AVAILABLE +DOCTOR +AGE$/);
   expect(rows).toHaveLength(cluster.nodes.length);
-  for (const row of rows) expect(row).toMatch(/^\S+ +True +Serving +\d+ +\d+\/\d+ +\d+ +\d+Mi +\S+$/);
+  for (const row of rows) expect(row).toMatch(/^\S+ +True +Serving +\d+ +\d+\/\d+ +\d+ +\d+Mi +(well|\d.*) +\S+$/);
 });
 
 test('it is not written again while nothing happens', async () => {
@@ -71,12 +71,15 @@ test('what somebody wrote into it is gone when the agent has started anew, and w
   const patch = ['--subresource=status', '--type=merge', '--patch', JSON.stringify(lie)];
   await kubectl(cluster, ['patch', 'berthnode', second.name, ...patch]);
   expect((await berthNode(second.name)).status?.version).toBe('better');
+  const disowned = JSON.stringify({ metadata: { ownerReferences: null } });
+  await kubectl(cluster, ['patch', 'berthnode', second.name, '--type=merge', '--patch', disowned]);
   await agentReady(second, await killAgent(second));
   await eventually('the BerthNode to be true again', 90, async () => {
-    const { status } = await berthNode(second.name);
+    const { status, metadata } = await berthNode(second.name);
     const fuse = status?.devices.resources.find(({ name }) => name === 'berth.dev/fuse');
     const isTrue = status?.version !== 'better' && status?.network.attachments !== 0 && fuse?.used === 1;
-    return isTrue && (status?.storage.volumes ?? 0) > 0 ? true : undefined;
+    const isOwned = metadata.ownerReferences?.[0]?.name === second.name;
+    return isTrue && isOwned && (status?.storage.volumes ?? 0) > 0 ? true : undefined;
   });
 });
 

@@ -26,7 +26,7 @@ describe('text', () => {
     ['a flag and a word', `--client-secret ${canary}`],
     ['YAML', `users:\n- name: admin\n  user:\n    token: ${canary}\n`],
     ['JSON in JSON', JSON.stringify({ body: JSON.stringify({ api_key: canary }) })],
-    ['a cloud key', `AKIA${'ABCDEFGHIJKLMNOP'}CANARY`.slice(0, 20)],
+    ['a cloud key', 'AKIAABCDEFGHIJKLMNOP'],
   ])('%s goes', (_, text) => {
     const left = redactText(text);
     expect(left).toContain('<redacted>');
