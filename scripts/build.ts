@@ -9,6 +9,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { debianRelease } from './debian.ts';
 import { buildExecutable, executableNotices, executableParts } from './executable.ts';
 import { debianComponents, npmComponent, packageFolders, spdxDocument } from './sbom.ts';
+import { buildPlugin, forOlderModules } from './plugin.ts';
 import { toolchainStatus, withToolchain } from './toolchain.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -86,7 +87,7 @@ const parts: readonly Part[] = [
   },
   {
     name: 'kubectl-berth',
-    inputs: ['agent', 'cni/views.ts', 'kit', 'package.json', 'package-lock.json', 'scripts/build.ts'],
+    inputs: ['agent', 'cni/views.ts', 'kit', 'package.json', 'package-lock.json', 'scripts/plugin.ts'],
     outputs: ['kubectl-berth', 'kubectl_complete-berth'],
     make: makePlugin,
   },
@@ -108,32 +109,9 @@ export async function build(progress: (line: string) => void): Promise<string> {
   return createHash('sha256').update(JSON.stringify(stamps)).digest('hex');
 }
 
-/** Libraries in the older module format ask for these three by name. */
-const forOlderModules = [
-  "import { createRequire as __createRequire } from 'node:module';",
-  'const require = __createRequire(import.meta.url);',
-  'const __dirname = import.meta.dirname, __filename = import.meta.filename;',
-].join('\n');
-
-/** For a user's PATH: one file for the Node that is there, and the one that kubectl asks for completions. */
 async function makePlugin(): Promise<void> {
-  const outfile = join(distFolder, 'kubectl-berth');
-  await bundle({
-    entryPoints: [join(root, 'agent/kubectl/main.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node22',
-    minifySyntax: true,
-    banner: { js: `#!/usr/bin/env node\n${forOlderModules}` },
-    logLevel: 'error',
-    legalComments: 'inline',
-  });
-  const completion = join(distFolder, 'kubectl_complete-berth');
-  await writeFile(completion, '#!/bin/sh\nexec kubectl-berth __complete "$@"\n');
-  for (const each of [outfile, completion]) await chmod(each, 0o755);
-  await promisify(execFile)(nodeProgram, [outfile, 'version']);
+  await buildPlugin(distFolder);
+  await promisify(execFile)(nodeProgram, [join(distFolder, 'kubectl-berth'), 'version']);
 }
 
 async function makeAgent(): Promise<void> {

@@ -14,6 +14,8 @@ export interface Agent {
   readonly pod: string;
   /** One that runs, in which `berth` can be executed; undefined when none does. */
   readonly container: string | undefined;
+  /** All that run. */
+  readonly containers: readonly string[];
   /** Why it does not serve; undefined when it does. */
   readonly why: string | undefined;
 }
@@ -52,11 +54,13 @@ function rankOf({ metadata }: PodObject, { why }: Agent): number {
 
 function agentOf(node: string, pod: PodObject): Agent {
   const statuses = (pod.status?.containerStatuses ?? []).filter(({ name }) => containerNames.includes(name));
+  const containers = statuses.filter(({ state }) => state?.running !== undefined).map(({ name }) => name);
   return {
     node,
     namespace: pod.metadata.namespace ?? 'default',
     pod: pod.metadata.name,
-    container: statuses.find(({ state }) => state?.running !== undefined)?.name,
+    container: containers[0],
+    containers,
     why: whyNotServing(pod, statuses),
   };
 }
@@ -77,6 +81,11 @@ function tail(message: string | undefined): string {
   return message === undefined || message === '' ? '' : `: ${harmless(message).slice(0, 300)}`;
 }
 
+/** The agent as its parts: one for each container that runs, where it has several. */
+export function partsOfAgent(agent: Agent): readonly Agent[] {
+  return agent.containers.length < 2 ? [agent] : agent.containers.map((container) => ({ ...agent, container }));
+}
+
 /** What a node's agent answered, or why it did not. */
 export type Told<T> = { readonly node: string } & ({ readonly answer: T } | { readonly error: string });
 
@@ -89,14 +98,17 @@ const atOnce = 16;
 export async function askAgents<T>(
   kubectl: Kubectl,
   agents: readonly Agent[],
-  command: readonly string[],
+  command: readonly string[] | ((agent: Agent) => readonly string[]),
   { codes = [0], ms = 30_000 }: { readonly codes?: readonly number[]; readonly ms?: number } = {},
 ): Promise<readonly Told<T>[]> {
   return await mapBounded(agents, atOnce, async (agent): Promise<Told<T>> => {
     const { node, container } = agent;
     if (container === undefined) return { node, error: agent.why ?? 'its agent does not run' };
     try {
-      const ran = await kubectl(execArguments(agent, container, command), { ms });
+      const ran = await kubectl(
+        execArguments(agent, container, typeof command === 'function' ? command(agent) : command),
+        { ms },
+      );
       if (codes.includes(ran.code) && ran.stdout.trim() !== '') return parsed(node, ran.stdout);
       return { node, error: whyRefused(ran.stderr, ran.code) };
     } catch (error) {

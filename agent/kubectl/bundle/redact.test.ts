@@ -83,6 +83,7 @@ test('logs: keys over many lines, and lines that are objects', () => {
   const log = [
     JSON.stringify({ event: 'x', headers: { cookie: canary }, msg: 'kept' }),
     '2026-01-01T00:00:00Z plain words',
+    `2026-01-01T00:00:00.123456789Z ${JSON.stringify({ env: [{ name: 'X_TOKEN', value: canary }], msg: `--token=${canary}` })}`,
     key,
     'end',
   ].join('\n');

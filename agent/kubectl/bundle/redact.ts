@@ -27,20 +27,22 @@ export function redactValue(value: unknown, name = ''): unknown {
   );
 }
 
-/** Lines of a log, of which those that are JSON are taken as objects. */
+/** Lines of a log, of which those that are JSON, also after a time, are taken as objects. */
 export function redactLines(text: string): string {
-  // Before anything is cut into lines: a key has many.
-  return redactText(text)
-    .split('\n')
-    .map((line) => (line.startsWith('{') ? (redactedJson(line) ?? line) : line))
-    .join('\n');
+  const lines = text.split('\n').map((line) => {
+    const start = /^(?:\S{1,40} )?(?=\{)/.exec(line)?.[0].length;
+    return start === undefined ? line : `${line.slice(0, start)}${redactedJson(line.slice(start))}`;
+  });
+  // A key has many lines.
+  return redactText(lines.join('\n'));
 }
 
-function redactedJson(line: string): string | undefined {
+/** As it is, when it is no JSON. */
+function redactedJson(line: string): string {
   try {
     return JSON.stringify(redactValue(JSON.parse(line) as unknown));
   } catch {
-    return undefined;
+    return line;
   }
 }
 
@@ -78,7 +80,7 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   // `password: x`, `--token=x`, `DB_PASSWORD=x`.
   [
     new RegExp(
-      `${named}(?!["'\\\\]|(?:true|false|null|none|\\d{1,6}[smhd]?|<redacted>)(?:[\\s,;}\\]]|$))[^\\s,;}\\]]+`,
+      `${named}(?!["'\\\\]|(?:true|false|null|none|\\d{1,6}[smhd]?|<redacted>)(?:[\\s,;}\\]"]|$))[^\\s,}\\]"\\\\]+`,
       'gim',
     ),
     `$1${gone}`,

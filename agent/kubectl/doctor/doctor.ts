@@ -1,6 +1,7 @@
 /** `kubectl berth doctor [NODE…]`: `berth doctor` on every node at once, and its findings put together probe by probe. */
 import { stringify } from 'yaml';
-import { askAgents } from '../agents.ts';
+import { askAgents, partsOfAgent } from '../agents.ts';
+import type { Agent } from '../agents.ts';
 import { chooseAgents } from '../choose.ts';
 import type { NodeChoice } from '../choose.ts';
 import type { Session } from '../command.ts';
@@ -14,8 +15,8 @@ const patienceMs = 120_000;
 
 /** Prints what was found; a node that fails is told. Resolves to the exit code: 1 if something failed, or a node could not be asked. */
 export async function doctor(session: Session, choice: NodeChoice): Promise<number> {
-  const agents = await chooseAgents(session, choice);
-  const told = await askAgents<Report>(session.kubectl, agents, ['doctor', '-o', 'json'], {
+  const agents = (await chooseAgents(session, choice)).flatMap(partsOfAgent);
+  const told = await askAgents<Report>(session.kubectl, agents, commandFor, {
     codes: [0, 1],
     ms: patienceMs,
   });
@@ -28,4 +29,10 @@ export async function doctor(session: Session, choice: NodeChoice): Promise<numb
     session.print(mergedText(probes, { wide: session.output === 'wide', paint: session.paint }));
   const failed = probes.some(({ severity }) => severity === 'failure');
   return failed || told.some((each) => 'error' in each) ? 1 : 0;
+}
+
+/** A container that runs a part sees not what the others need. */
+function commandFor({ container }: Agent): readonly string[] {
+  const part = container === undefined || container === 'berth' ? [] : ['--only', container];
+  return ['doctor', '-o', 'json', ...part];
 }

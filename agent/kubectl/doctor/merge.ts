@@ -44,7 +44,7 @@ export function merge(reports: readonly { readonly node: string; readonly report
       .flatMap(([first, ...more]): readonly Outcome[] => {
         if (first === undefined) return [];
         const { severity, message, fix } = first;
-        return [{ severity, message, fix, nodes: [first, ...more].map(({ node }) => node) }];
+        return [{ severity, message, fix, nodes: [...new Set([first, ...more].map(({ node }) => node))] }];
       })
       .toSorted((a, b) => rank(a.severity) - rank(b.severity));
     const { title = id, link = '' } = own[0] ?? {};
