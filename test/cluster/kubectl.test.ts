@@ -1,0 +1,293 @@
+// The plugin of kubectl on the real cluster, started by the real kubectl, as an administrator and as somebody with few rights.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { berthNamespace } from '../../scripts/deploy.ts';
+import { kubectl, listPods } from '../../scripts/kubectl.ts';
+import { buildPlugin } from '../../scripts/plugin.ts';
+import { claimManifest, eventually, podManifest, useScene } from './scene.ts';
+
+const scene = useScene('kubectl-berth');
+const { cluster } = scene;
+const [first, second] = cluster.nodes;
+if (first === undefined || second === undefined) throw new Error('these tests need two nodes');
+
+interface Answer {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'berth-kubectl-'));
+const viewer = join(folder, 'viewer');
+
+/** `kubectl WORDS`, with the plugin on PATH and nothing else of Berth. */
+function real(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  const path = `${folder}:${dirname(process.execPath)}:/usr/bin:/bin`;
+  return new Promise((resolve) => {
+    const own = { HOME: folder, KUBECONFIG: cluster.kubeconfig, ...env, PATH: path };
+    execFile('kubectl', words, { env: own, cwd: folder, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+      resolve({ code, stdout, stderr });
+    });
+  });
+}
+
+const berth = (...words: readonly string[]): Promise<Answer> => real(['berth', ...words]);
+const asViewer = (...words: readonly string[]): Promise<Answer> => real(['berth', ...words], { KUBECONFIG: viewer });
+
+beforeAll(async () => {
+  await buildPlugin(folder);
+  // Without what the cluster's own script sets: the user's kubeconfig shall count.
+  const own = readFileSync(cluster.kubectlPath, 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith('exec '));
+  writeFileSync(join(folder, 'kubectl'), `#!/bin/sh\n${own ?? 'exit 1'}\n`, { mode: 0o755 });
+  await scene.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'viewer' } });
+  const account = `--serviceaccount=${scene.namespace}:viewer`;
+  await kubectl(cluster, ['create', 'clusterrolebinding', 'kubectl-berth-viewer', '--clusterrole=view', account]);
+  const token = (await kubectl(cluster, ['create', 'token', 'viewer', '-n', scene.namespace])).trim();
+  const config = JSON.parse(readFileSync(cluster.kubeconfig, 'utf8')) as {
+    readonly clusters: readonly { readonly name: string }[];
+  };
+  const contexts = [{ name: 'viewer', context: { cluster: config.clusters[0]?.name, user: 'viewer' } }];
+  const users = [{ name: 'viewer', user: { token } }];
+  const { clusters } = config;
+  const text = JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'viewer',
+    clusters,
+    contexts,
+    users,
+  });
+  writeFileSync(viewer, text, { mode: 0o600 });
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await kubectl(cluster, ['delete', 'clusterrolebinding', 'kubectl-berth-viewer', '--ignore-not-found']);
+});
+
+test('status: all is well', async () => {
+  const { code, stdout, stderr } = await berth('status', '--wait', '--timeout', '90s');
+  expect([code, stderr.replaceAll(/^waiting: .*\n/gm, '')]).toEqual([0, '']);
+  expect(stdout).toContain(`Agents:   OK        ${cluster.nodes.length} of ${cluster.nodes.length} nodes, version `);
+  for (const { name } of cluster.nodes)
+    expect(stdout).toMatch(new RegExp(`^${name} +OK +serves +[0-9.]+ +\\d+ pods +\\d+/\\d+ +`, 'm'));
+  expect(await berth('status', '-o', 'name')).toMatchObject({
+    stdout: cluster.nodes.map(({ name }) => `node/${name}\n`).join(''),
+  });
+  expect(await berth('status', 'no-such-node')).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('there is no such node') as string,
+  });
+});
+
+describe('where the agent of a node was taken away', () => {
+  const away = ['patch', 'daemonset', 'berth', '-n', berthNamespace, '--type=merge', '--patch'];
+  const affinity = (nodeAffinity: object | null): string =>
+    JSON.stringify({ spec: { template: { spec: { affinity: nodeAffinity === null ? null : { nodeAffinity } } } } });
+  const elsewhere = { key: 'kubernetes.io/hostname', operator: 'NotIn', values: [second.name] };
+
+  beforeAll(async () => {
+    const terms = [{ matchExpressions: [elsewhere] }];
+    const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } };
+    await kubectl(cluster, [...away, affinity(required)]);
+    await eventually(`no agent on ${second.name}`, 120, async () =>
+      (await listPods(cluster, berthNamespace)).some(({ spec }) => spec.nodeName === second.name) ? undefined : true,
+    );
+  });
+  afterAll(async () => {
+    await kubectl(cluster, [...away, affinity(null)]);
+    const back = await berth('status', '--wait', '--timeout', '180s');
+    expect(back.code).toBe(0);
+  });
+
+  test('status says that what is told of the node is old, and get shows the others', async () => {
+    const { code, stdout } = await berth('status', second.name, first.name);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(new RegExp(`^${second.name} +NOT WELL +none .*(is old|was stopped)`, 'm'));
+    const others = await berth('get', 'pools', '--node', first.name, '--no-headers');
+    expect(others.code).toBe(0);
+    expect(others.stdout).toMatch(new RegExp(`^${first.name} +default +image`, 'm'));
+    expect(await berth('get', 'pools', '--node', second.name)).toEqual({
+      ...{ code: 1, stdout: '', stderr: `error: no agent runs on ${second.name}\n` },
+    });
+  });
+});
+
+describe('with pods and claims', () => {
+  const fuse = { 'berth.dev/fuse': 1 };
+  beforeAll(async () => {
+    const small = claimManifest('data', 'berth-ext4', '64Mi');
+    const holders = ['one', 'two'].map((name) => podManifest(name, { node: first.name, limits: fuse }));
+    await scene.apply(small, podManifest('holder', { node: second.name, claims: { '/data': 'data' } }), ...holders);
+    await Promise.all(['holder', 'one', 'two'].map((name) => scene.ready(name)));
+  });
+
+  test.each([
+    ['devices', /^node-\d +berth\.dev\/fuse +\S+ +\/dev\/fuse +Healthy +\S+ +\d\/2 /m],
+    ['volumes', /^node-2 +v1-\S+ +kubectl-berth\/data +default +ext4 +64Mi/m],
+    ['attachments', /^node-2 +kubectl-berth +holder +eth0 +\S+/m],
+    ['pools', /^NODE +RANGE[^]*^node-1 +[0-9.]+\/24[^]*\n\nNODE +POOL[^]*^node-2 +default +image/m],
+    ['routes', /^node-1 +node-2 +\S+ +(direct|tunnel)/m],
+  ])('get %s shows every node', async (kind, pattern) => {
+    const { code, stdout, stderr } = await berth('get', kind, '-n', scene.namespace);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(pattern);
+    const { items } = JSON.parse((await berth('get', kind, '-A', '-o', 'json')).stdout) as {
+      readonly items: readonly { readonly nodeName: string }[];
+    };
+    expect(items[0]?.nodeName).toMatch(/^node-\d$/);
+  });
+
+  test('get keeps to the namespace, and says what it did not find', async () => {
+    expect(await berth('get', 'volumes', '-n', 'kube-public')).toEqual({
+      ...{ code: 0, stdout: '', stderr: 'No volumes found in kube-public namespace.\n' },
+    });
+    expect(await berth('get', 'volumes', 'data', '-n', 'kube-public')).toMatchObject({
+      ...{ code: 1, stderr: 'error: volumes "data" not found in kube-public namespace\n' },
+    });
+    expect((await berth('get', 'volumes', 'data', '-n', scene.namespace, '-o', 'name')).stdout).toMatch(
+      /^volume\/v1-\S+\n$/,
+    );
+    expect((await berth('get', 'pools', '-l', 'kubernetes.io/hostname=node-2', '--no-headers')).stdout).not.toContain(
+      'node-1',
+    );
+  });
+
+  test('explain says for which device a pod waits, and who holds it', async () => {
+    await scene.apply(
+      podManifest('third', { node: first.name, limits: fuse }),
+      podManifest('odd', { limits: { 'berth.dev/scanner': 1 } }),
+    );
+    await scene.event('Pod', 'third', /Insufficient berth.dev\/fuse/);
+    const { code, stdout } = await berth('explain', 'pod/third', '-n', scene.namespace);
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      `${first.name} has 1 with 2 shares, held by ${scene.namespace}/one and ${scene.namespace}/two (berth.dev/fuse)`,
+    );
+    const odd = await eventually('the scheduler to have looked', 30, async () => {
+      const found = await berth('explain', 'pod', 'odd', '-n', scene.namespace);
+      return found.stdout.includes('The scheduler says') ? found : undefined;
+    });
+    expect(odd.stdout).toMatch(/^kubectl-berth\/odd waits for berth\.dev\/scanner: each of node-1, .* has none\.\n/);
+    expect((await berth('explain', 'resource/berth.dev/fuse')).stdout).toMatch(
+      /^berth\.dev\/fuse has \d+ free on \d+ of \d+ nodes: /,
+    );
+    expect(await berth('explain', `device//dev/fuse@${first.name}`)).toMatchObject({
+      ...{ code: 0, stdout: expect.stringContaining('berth.dev/fuse has it') as string },
+    });
+    expect(await berth('explain', `device//dev/nothing@${first.name}`)).toMatchObject({ code: 1 });
+  });
+
+  test('explain says of a claim that fits nowhere how much room there is', async () => {
+    await scene.apply(
+      claimManifest('huge', 'berth-xfs', '900Gi'),
+      podManifest('large', { claims: { '/data': 'huge' } }),
+    );
+    await scene.event('Pod', 'large', /enough free storage/);
+    const { stdout } = await berth('explain', 'pvc/huge', '-n', scene.namespace);
+    expect(stdout).toMatch(
+      /^The claim kubectl-berth\/huge cannot be made: it asks for 900Gi, and no node has room for it: node-1 has \S+ in the pool "default"/,
+    );
+    expect((await berth('explain', 'pod/large', '-n', scene.namespace)).stdout).toMatch(
+      /waits for the claim huge: node-1 has /,
+    );
+    expect((await berth('explain', 'pvc/data', '-n', scene.namespace)).stdout).toMatch(
+      /is bound to the volume pvc-\S+, on node-2\./,
+    );
+  });
+});
+
+describe('somebody who may only view', () => {
+  test('sees what he may, and is told which rights are missing', async () => {
+    const { code, stdout } = await asViewer('status');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^Agents: +/m);
+    expect(stdout).toContain('! Nodes could not be seen: you may not list nodes at the cluster scope');
+    expect(stdout).toContain(
+      '! BerthNodes could not be seen: you may not list berthnodes.berth.dev at the cluster scope',
+    );
+    expect(stdout).toMatch(/^node-1 +\S+ +serves /m);
+  });
+
+  test('cannot ask agents, and is told why', async () => {
+    const { code, stdout, stderr } = await asViewer('get', 'pools');
+    expect([code, stdout]).toEqual([1, '']);
+    const lines = cluster.nodes.map(
+      ({ name }) => `error: ${name}: you may not create pods/exec in the namespace ${berthNamespace}\n`,
+    );
+    expect(stderr).toBe(lines.join(''));
+    const explained = await asViewer('explain', 'pvc/data', '-n', scene.namespace);
+    expect(explained.stdout).toContain('What the nodes have could not be seen: you may not create pods/exec');
+  });
+});
+
+test('doctor puts the findings of all nodes together', async () => {
+  const { stdout } = await berth('doctor', '-o', 'json');
+  interface Probe {
+    readonly id: string;
+    readonly outcomes: readonly { readonly nodes: readonly string[] }[];
+  }
+  const { probes } = JSON.parse(stdout) as { readonly probes: readonly Probe[] };
+  expect(probes.length).toBeGreaterThan(10);
+  for (const { outcomes } of probes)
+    expect(new Set(outcomes.flatMap(({ nodes }) => nodes)).size).toBe(cluster.nodes.length);
+});
+
+test('bundle has what the nodes tell, and none of the secrets that were in reach', async () => {
+  const canary = 'CaNaRy0123456789abcdef';
+  const data = { 'note.txt': `https://user:${canary}@host.example token: ${canary}`, password: canary };
+  const map = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'kubectl-berth-canary', namespace: berthNamespace },
+    data,
+  };
+  await kubectl(cluster, ['create', '-f', '-'], { stdin: JSON.stringify(map) });
+  try {
+    const file = join(folder, 'bundle.tar.gz');
+    const { code, stdout } = await berth('bundle', '-o', file);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/bundle\.tar\.gz: \d+ files, /)]);
+    const text = gunzipSync(readFileSync(file)).toString('latin1');
+    expect(text).not.toContain(canary);
+    expect(text).not.toMatch(/\beyJ[\w-]{10,}\.[\w-]{10,}|PRIVATE KEY-----/);
+    expect(text).toContain('kubectl-berth-canary');
+    for (const { name } of cluster.nodes)
+      for (const path of ['pools.json', 'volumes.json', 'doctor.json', 'metrics.txt'])
+        expect(text).toContain(`nodes/${name}/${path}`);
+    expect(text).toContain('berth_build_info{');
+  } finally {
+    await kubectl(cluster, ['delete', 'configmap', 'kubectl-berth-canary', '-n', berthNamespace]);
+  }
+});
+
+test('uninstall --check lists what is there, and removes nothing', async () => {
+  const { code, stdout } = await berth('uninstall', '--check');
+  expect(code).toBe(1);
+  const parts = [
+    'storageclass/berth-xfs',
+    'csidriver/csi.berth.dev',
+    'customresourcedefinition/berthnodes.berth.dev',
+    'daemonset/berth',
+  ];
+  for (const part of [...parts, 'namespace/berth-system', 'validatingadmissionpolicy/berth-nodes'])
+    expect(stdout).toContain(part);
+  expect(stdout).toMatch(/^node\/node-1 +an agent that runs/m);
+  expect((await berth('status')).code).toBe(0);
+});
+
+test('kubectl completes its words and the names of the cluster', async () => {
+  const completed = async (...words: readonly string[]): Promise<readonly string[]> =>
+    (await real(['__complete', 'berth', ...words])).stdout.split('\n').map((line) => line.split('\t')[0] ?? '');
+  expect(await completed('get', 'vol')).toContain('volumes');
+  expect(await completed('status', '')).toEqual(expect.arrayContaining(cluster.nodes.map(({ name }) => name)));
+  expect(await completed('get', 'pools', '-n', 'kubectl-b')).toContain('kubectl-berth');
+  expect(await completed('explain', '-n', scene.namespace, 'pod/o')).toEqual(
+    expect.arrayContaining(['pod/one', 'pod/odd']),
+  );
+});
