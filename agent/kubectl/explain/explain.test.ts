@@ -255,6 +255,25 @@ describe('a claim', () => {
     expect(explainClaim(sight, nodes).conclusions.join('\n')).toMatch(pattern);
   });
 
+  test('finds no room in a pool that cannot make its filesystem', () => {
+    const subvolumes = { ...poolView('subvolumes', 100 * Gi), engine: 'subvolume' } as const;
+    const mixed = fleet({ 'node-1': { pools: [poolView('default', Gi), subvolumes] } });
+    const of = (fstype: string): ClaimSight =>
+      claim('6Gi', {
+        storageClass: {
+          seen: {
+            metadata: { name: fstype },
+            provisioner: 'csi.berth.dev',
+            parameters: { 'csi.storage.k8s.io/fstype': fstype },
+          },
+        },
+      });
+    expect(explainClaim(of('xfs'), mixed).conclusions[0]).toMatch(
+      /for it: node-1 has 1Gi in the pool "default", 6Gi asked$/,
+    );
+    expect(explainClaim(of('btrfs'), mixed).conclusions[0]).not.toContain('cannot be made');
+  });
+
   test('is held to what the scheduler believes, where no agent answers', () => {
     const blind = { ...nodes, pools: [], capacities: { seen: [capacity('node-1', '3Gi') as never] } };
     expect(explainClaim(claim('4Gi'), blind).conclusions[0]).toContain(

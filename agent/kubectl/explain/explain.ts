@@ -31,9 +31,9 @@ async function explained(
   { kind, name }: { readonly kind: 'pod' | 'pvc' | 'resource'; readonly name: string },
 ): Promise<Explanation> {
   if (kind === 'pod') return explainPod(await gatherPod(session, name));
-  if (kind === 'resource') return explainResource(name, await gatherFleet(session));
+  if (kind === 'resource') return explainResource(name, await gatherFleet(session, ['devices']));
   const namespace = await session.namespace();
-  const [claim, fleet] = await Promise.all([gatherClaim(session, namespace, name), gatherFleet(session)]);
+  const [claim, fleet] = await Promise.all([gatherClaim(session, namespace, name), gatherFleet(session, ['pools'])]);
   if ('seen' in claim.claim && claim.claim.seen === undefined)
     throw new BerthError('NOT_FOUND', `persistentvolumeclaims "${name}" not found in ${namespace} namespace`);
   return explainClaim(claim, fleet);

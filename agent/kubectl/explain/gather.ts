@@ -16,6 +16,7 @@ import type {
 } from '../objects.ts';
 import { getObject, listObjects, seenOr } from '../seen.ts';
 import type { Seen } from '../seen.ts';
+import { askedResources } from './devices.ts';
 import { claimsOf } from './pod.ts';
 import type { ClaimSight, FleetSight, PodSight } from './sight.ts';
 
@@ -27,9 +28,13 @@ export async function gatherPod(session: Session, name: string): Promise<PodSigh
   if ('unseen' in found) throw new BerthError('UNAVAILABLE', `the pod cannot be seen: ${found.why}`);
   const pod = found.seen;
   if (pod === undefined) throw new BerthError('NOT_FOUND', `pods "${name}" not found in ${namespace} namespace`);
+  const asked: readonly FleetKind[] = [
+    ...(askedResources(pod.spec ?? {}).size > 0 ? (['devices'] as const) : []),
+    ...(claimsOf(pod).length > 0 ? (['pools'] as const) : []),
+  ];
   const [events, fleet, claims] = await Promise.all([
     eventsAbout(session, 'Pod', namespace, name),
-    gatherFleet(session),
+    gatherFleet(session, asked),
     Promise.all(claimsOf(pod).map((claim) => gatherClaim(session, namespace, claim, { seen: [pod] }))),
   ]);
   return { pod, events, fleet, claims };
@@ -83,38 +88,40 @@ async function sourceOf(
   return volumeName === undefined ? undefined : await volumeOf(kubectl, volumeName);
 }
 
-/** The nodes and what their agents say of devices and pools. */
-export async function gatherFleet(session: Session): Promise<FleetSight> {
+type FleetKind = 'devices' | 'pools';
+
+/** The nodes, and what their agents say of these kinds. */
+export async function gatherFleet(session: Session, kinds: readonly FleetKind[]): Promise<FleetSight> {
   const { kubectl } = session;
   const [nodes, berthNodes, capacities, asked] = await Promise.all([
     listObjects<NodeObject>(kubectl, ['nodes']),
     listObjects<BerthNodeObject>(kubectl, ['berthnodes.berth.dev']),
     listObjects<CapacityObject>(kubectl, ['csistoragecapacities.storage.k8s.io', '--all-namespaces']),
-    askFleet(session),
+    askFleet(session, kinds),
   ]);
   return { nodes, berthNodes, capacities, ...asked };
 }
 
-async function askFleet(session: Session): Promise<Pick<FleetSight, 'devices' | 'pools' | 'agentsUnseen'>> {
+async function askFleet(
+  session: Session,
+  kinds: readonly FleetKind[],
+): Promise<Pick<FleetSight, 'devices' | 'pools' | 'agentsUnseen'>> {
+  if (kinds.length === 0) return { devices: [], pools: [], agentsUnseen: '' };
   let agents: readonly Agent[];
   try {
     agents = await chooseAgents(session, {});
   } catch (error) {
     return { devices: [], pools: [], agentsUnseen: messageOf(error) };
   }
-  const ask = async <T>(kind: string): Promise<readonly Told<T>[]> =>
-    await askAgents<T>(session.kubectl, agents, ['get', kind, '-o', 'json']);
+  const ask = async <T>(kind: FleetKind): Promise<readonly Told<T>[]> =>
+    kinds.includes(kind) ? await askAgents<T>(session.kubectl, agents, ['get', kind, '-o', 'json']) : [];
   const [devices, pools] = await Promise.all([
     ask<{ readonly items?: never[] }>('devices'),
     ask<{ readonly items?: never[] }>('pools'),
   ]);
-  const errors = devices.filter((told) => 'error' in told);
-  const all = errors.length === devices.length ? (errors[0]?.error ?? '') : '';
-  return {
-    devices: withAbsent(devices),
-    pools: withAbsent(pools),
-    agentsUnseen: all.startsWith('you may not') ? all : '',
-  };
+  const refused = [...devices, ...pools].map((told) => ('error' in told ? told.error : ''));
+  const all = refused.every((error) => error.startsWith('you may not')) ? (refused[0] ?? '') : '';
+  return { devices: withAbsent(devices), pools: withAbsent(pools), agentsUnseen: all };
 }
 
 /** A node without the plugin has nothing of it, which is an answer. */

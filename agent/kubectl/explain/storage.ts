@@ -43,11 +43,20 @@ function roomObstacle(sight: ClaimSight, node: NodeObject, fleet: FleetSight): s
   const told = fleet.pools.find((each) => each.node === node.metadata.name);
   if (told !== undefined && 'answer' in told) {
     const pools = (told.answer.items ?? []).filter((each): each is StoragePoolView => each.kind === 'storage');
-    return poolsObstacle(pools, pool, wanted) ?? capacityObstacle(sight, node, fleet, wanted);
+    const fitting = pools.filter(({ engine }) => canMake(engine, storageClass?.parameters?.[fstypeKey]));
+    return poolsObstacle(fitting, pool, wanted) ?? capacityObstacle(sight, node, fleet, wanted);
   }
   const why = capacityObstacle(sight, node, fleet, wanted);
   if (why !== undefined || told === undefined) return why;
   return `cannot be asked: ${told.error}`;
+}
+
+const fstypeKey = 'csi.storage.k8s.io/fstype';
+
+/** As docs/storage.md has it; a pool whose engine nobody tells may make anything. */
+function canMake(engine: StoragePoolView['engine'], fstype: string | undefined): boolean {
+  if (engine === 'image' || engine === '' || fstype === undefined) return true;
+  return engine === 'subvolume' && fstype === 'btrfs';
 }
 
 function poolsObstacle(
@@ -56,7 +65,7 @@ function poolsObstacle(
   wanted: number,
 ): string | undefined {
   const fitting = pools.filter(({ name }) => wantedPool === undefined || name === wantedPool);
-  if (fitting.length === 0) return wantedPool === undefined ? 'has no pool' : `has no pool "${wantedPool}"`;
+  if (fitting.length === 0) return wantedPool === undefined ? 'has no pool for it' : `has no pool "${wantedPool}"`;
   const hasRoom = fitting.some(({ available }) => available !== null && available >= wanted);
   if (hasRoom) return undefined;
   const each = fitting.map(({ name, available, reason }) => {

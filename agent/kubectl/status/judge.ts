@@ -50,7 +50,7 @@ function isExpected(node: NodeObject | undefined, daemonSets: Seen<readonly Daem
 function verdictOf(known: Known, sight: Sight, common: string): NodeVerdict {
   const { name, expected, agent, told } = known;
   const { network, devices, storage } = told?.status ?? {};
-  const reasons = expected || told !== undefined ? reasonsOf(known, sight, common) : [];
+  const reasons = expected ? reasonsOf(known, sight, common) : [];
   const missing = sight.asked.includes(name) && known.node === undefined && agent === undefined && told === undefined;
   const why = missing && 'seen' in sight.nodes ? ['there is no such node'] : reasons;
   const unseen = 'seen' in sight.pods ? 'none' : '<unknown>';
@@ -62,7 +62,7 @@ function verdictOf(known: Known, sight: Sight, common: string): NodeVerdict {
     network: network === undefined ? '' : `${network.attachments ?? 0} pods`,
     devices: devices?.healthy ?? '',
     storage: storage?.available ?? '',
-    reasons: why.map(harmless),
+    reasons: (why.length === 0 && !expected ? ['no DaemonSet of agents is for this node'] : why).map(harmless),
   };
 }
 

@@ -22,7 +22,7 @@ export interface NodeVerdict {
   readonly network: string;
   readonly devices: string;
   readonly storage: string;
-  /** Sentences without an end; empty when it is well. */
+  /** Sentences without an end; empty when it is well, and why it is off when it is. */
   readonly reasons: readonly string[];
 }
 
