@@ -35,6 +35,11 @@ test('it brings neither the kernel nor the plugins of the agent', async () => {
   expect((await stat(join(folder, 'kubectl-berth'))).size).toBeLessThan(700_000);
 });
 
+test('it ends quietly when nobody reads any more', async () => {
+  const told = await run('sh', ['-c', 'kubectl-berth --help | true; echo ended'], { env, cwd: folder });
+  expect([told.stdout, told.stderr]).toEqual(['ended\n', '']);
+});
+
 test('kubectl gets its completions from it', async () => {
   const { stdout } = await run('kubectl_complete-berth', ['get', 'vol'], { env, cwd: folder });
   expect(stdout).toBe('volumes\n:4\n');

@@ -1,7 +1,7 @@
 /** `kubectl berth` from its arguments to its exit code. Errors begin with `error: `, and every failure is exit code 1, as kubectl's. */
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
-import { BerthError, messageOf } from '../../kit/errors.ts';
+import { BerthError, errnoOf, messageOf } from '../../kit/errors.ts';
 import { harmless } from '../commands/harmless.ts';
 import { version } from '../version.ts';
 import { bundle } from './bundle/bundle.ts';
@@ -23,6 +23,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `args` follow the program's name. Never throws; resolves to the exit code. */
 export async function runClient(args: readonly string[], env: Environment): Promise<number> {
+  // Whoever reads, such as `head`, may have seen enough.
+  process.stdout.on('error', (error) => {
+    process.exit(errnoOf(error) === 'EPIPE' ? 0 : 1);
+  });
   if (args[0] === '__complete') return await answerCompletion(args.slice(1), env);
   let code = 0;
   const program = clientProgram('kubectl berth', actionsFor(env), (result) => {

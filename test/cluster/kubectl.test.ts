@@ -214,7 +214,7 @@ describe('with pods and claims', () => {
       /^The claim kubectl-berth\/huge cannot be made: it asks for 900Gi, and no node has room for it: node-1 has \S+ in the pool "default"/,
     );
     expect((await berth('explain', 'pod/large', '-n', scene.namespace)).stdout).toMatch(
-      /waits for the claim huge: .*in the pool "default", 900Gi asked/,
+      /waits for the claim huge: .*in the pool "default" .*, 900Gi asked/,
     );
     expect((await berth('explain', 'pvc/data', '-n', scene.namespace)).stdout).toMatch(
       /is bound to the volume pvc-\S+, on node-2\./,

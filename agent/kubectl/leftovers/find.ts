@@ -3,7 +3,7 @@ import type { NodeObject, PodObject } from '../objects.ts';
 import { conditionOf } from '../objects.ts';
 import type { Seen } from '../seen.ts';
 import { shownSort } from './sorts.ts';
-import type { NamedObject, Sort } from './sorts.ts';
+import type { Leftover, NamedObject, Sort } from './sorts.ts';
 
 export interface LeftoverSight {
   readonly sorts: readonly { readonly sort: Sort; readonly objects: Seen<readonly NamedObject[]> }[];
@@ -11,13 +11,6 @@ export interface LeftoverSight {
   readonly agents: Seen<readonly PodObject[]>;
   /** Pods of daemonset/uninstall. */
   readonly removers: Seen<readonly PodObject[]>;
-}
-
-export interface Leftover {
-  /** `persistentvolume/pvc-1`, `node/node-1`. */
-  readonly what: string;
-  readonly text: string;
-  readonly remedy: string;
 }
 
 export interface Leftovers {

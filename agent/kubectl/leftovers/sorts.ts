@@ -1,6 +1,12 @@
 /** The kinds of objects that Berth brings into a cluster, how those of Berth are told, and how they go away. Pure. */
 import type { Meta } from '../objects.ts';
-import type { Leftover } from './find.ts';
+
+export interface Leftover {
+  /** `persistentvolume/pvc-1`, `node/node-1`. */
+  readonly what: string;
+  readonly text: string;
+  readonly remedy: string;
+}
 
 export interface NamedObject {
   readonly metadata: Meta;
