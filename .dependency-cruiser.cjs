@@ -28,7 +28,8 @@ module.exports = {
       severity: 'error',
       from: {
         orphan: true,
-        pathNot: '(\\.d\\.ts$|\\.test\\.ts$|^scripts/|/main\\.ts$|^protos/generate\\.ts$|\\.config\\.(ts|js)$|^test/)',
+        pathNot:
+          '(\\.d\\.ts$|\\.test\\.ts$|^scripts/|^agent/page/assets/|/main\\.ts$|^protos/generate\\.ts$|\\.config\\.(ts|js)$|^test/)',
       },
       to: {},
     },

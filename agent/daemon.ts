@@ -10,13 +10,14 @@ import type { ServiceState } from './health.ts';
 import { Inspection } from './inspection.ts';
 import { registerServiceMetrics } from './metrics.ts';
 import type { NetworkCondition } from './networkcondition.ts';
+import { LocalPage } from './page/local.ts';
 import type { NodeReporter } from './report/nodereporter.ts';
 import type { AgentSettings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
 import { version } from './version.ts';
 
 export interface DaemonParts {
-  readonly settings: Pick<AgentSettings, 'port' | 'socket' | 'stopSeconds'>;
+  readonly settings: Pick<AgentSettings, 'port' | 'socket' | 'stopSeconds' | 'nodeName'>;
   readonly services: readonly Service[];
   readonly registry: Registry;
   readonly log: Logger;
@@ -33,6 +34,7 @@ export class Daemon {
   readonly #supervisors: readonly Supervisor[];
   readonly #endpoint: Endpoint;
   readonly #inspection: Inspection;
+  readonly #localPage: LocalPage;
   readonly #condition: NetworkCondition | undefined;
   #stopping = false;
   #endWatch: () => void = () => undefined;
@@ -42,7 +44,15 @@ export class Daemon {
     this.#parts = parts;
     this.#supervisors = services.map((service) => new Supervisor(service, log));
     registerServiceMetrics(registry, this.#supervisors);
+    const own = {
+      views: {
+        services: () => this.states().map((state) => ({ ...state, version })),
+        doctor: () => parts.doctor?.findings ?? [],
+      },
+    };
+    this.#localPage = new LocalPage({ settings, services: [own, ...services], log });
     const sources = {
+      page: this.#localPage.page,
       states: () => this.states(),
       metrics: () => registry.metrics(),
       metricsType: registry.contentType,
@@ -50,13 +60,7 @@ export class Daemon {
     this.#endpoint = new Endpoint(settings.port, sources, log);
     const network = this.#supervisors.find(({ name }) => name === 'network');
     if (network !== undefined) this.#condition = parts.createNetworkCondition?.(() => network.notReady());
-    const own = {
-      views: {
-        services: () => this.states().map((state) => ({ ...state, version })),
-        doctor: () => parts.doctor?.findings ?? [],
-      },
-    };
-    this.#inspection = new Inspection(settings.socket, [own, ...services], log);
+    this.#inspection = new Inspection(settings.socket, [own, this.#localPage.own, ...services], log);
   }
 
   /** Begins everything and returns at once: nothing waits for anything else. */
@@ -64,6 +68,7 @@ export class Daemon {
     this.#endWatch = watchEventLoop(this.#parts.log);
     this.#endpoint.start();
     this.#inspection.start();
+    this.#localPage.start();
     for (const supervisor of this.#supervisors) supervisor.start();
     this.#condition?.start();
     this.#parts.reporter?.start();
@@ -96,6 +101,7 @@ export class Daemon {
         return ended;
       }),
     );
+    await this.#localPage.stop();
     await this.#inspection.stop();
     await this.#endpoint.stop().catch((error: unknown) => {
       log.error({ event: 'endpoint.stop_failed' }, messageOf(error));

@@ -82,6 +82,8 @@ test('/livez stays well when no service is ready, and a failing metric does not 
 test.each([
   ['GET', '/other', 404],
   ['POST', '/readyz', 405],
+  ['POST', '/', 405],
+  ['PUT', '/events', 405],
 ])('%s %s is answered with %i', async (method, path, status) => {
   expect((await fetch(`${await serve([ok])}${path}`, { method })).status).toBe(status);
 });

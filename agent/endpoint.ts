@@ -1,4 +1,4 @@
-/** The agent's HTTP endpoint on loopback: /livez, /readyz, /metrics. Never needed for a pod's network, device or volume. */
+/** The agent's HTTP endpoint on loopback: /livez, /readyz, /metrics, and the page. Never needed for a pod's network, device or volume. */
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { delayOf, pause } from '../kit/backoff.ts';
@@ -7,6 +7,7 @@ import { errnoOf, messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import { formatReadiness, isReady } from './health.ts';
 import type { ServiceState } from './health.ts';
+import type { Page } from './page/page.ts';
 
 /** The address is fixed: what is served here is for the node's kubelet and its administrator. */
 const address = '127.0.0.1';
@@ -17,6 +18,8 @@ export interface EndpointSources {
   /** Text in the Prometheus format and its content type. */
   readonly metrics: () => Promise<string>;
   readonly metricsType: string;
+  /** What else is served; without it nothing. */
+  readonly page?: Pick<Page, 'answer'>;
 }
 
 export class Endpoint {
@@ -131,6 +134,7 @@ async function answer(
       }
       return;
     default:
+      if ((await sources.page?.answer(request, response, url)) === true) return;
       send(404, text, 'known here: /livez /readyz /metrics\n');
   }
 }

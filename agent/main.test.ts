@@ -2,7 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -166,6 +166,25 @@ describe('the daemon', { timeout: 20_000 }, () => {
     expect(metrics).toMatch(/^berth_service_ready\{service="devices"\} 0$/m);
     agent.child.kill('SIGTERM');
     expect((await agent.ended).code).toBe(0);
+  });
+
+  test('serves its page to whoever has the key that berth page tells, until it ends', async () => {
+    const port = await freePort();
+    const agent = berth('run', '--config', await writeConfig(port));
+    await seen(agent, 'endpoint.listening');
+    const socket = ['--socket', join(folder, 'agent.sock')];
+    const { code, stdout, stderr } = await berth('page', ...socket).ended;
+    expect([code, stderr]).toEqual([0, expect.stringContaining('Open it in a browser on this node')]);
+    expect(stdout).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:${port}/\\?token=[\\w-]{43}\\n$`));
+    const led = await fetch(stdout.trim(), { redirect: 'manual' });
+    const cookie = led.headers.getSetCookie()[0]!.split(';')[0]!;
+    const page = await fetch(`http://127.0.0.1:${port}/`, { headers: { cookie } });
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('berth.dev/null')]);
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(401);
+    agent.child.kill('SIGTERM');
+    expect((await agent.ended).code).toBe(0);
+    expect(await readdir(folder)).not.toContain('page-token');
+    expect((await berth('page', ...socket).ended).stderr).toContain('no agent runs here');
   });
 
   test('lives with a port in use', async () => {

@@ -68,6 +68,15 @@ program
   });
 
 program
+  .command('page')
+  .description("print the address of the agent's local page, with its key")
+  .option('--socket <path>', 'where the agent listens (its agent.socket)', defaultSocket)
+  .action(async ({ socket }: { socket: string }) => {
+    const { page } = await import('./commands/page.ts');
+    process.exitCode = await page(socket, process.env);
+  });
+
+program
   .command('undelete')
   .description('bring a deleted volume or snapshot back from the trash')
   .argument('<volume>', 'its ID, its name (of the PersistentVolume), or NAMESPACE/CLAIM; see berth get trash')

@@ -17,7 +17,7 @@ export const agentSchema = z.strictObject({
     .max(65_533)
     .default(9880)
     .describe(
-      "Loopback TCP port of `/livez`, `/readyz` and `/metrics`. The agent is in the node's network, so it must be free there. With `berth run --only` devices have the next one, and storage the one after that.",
+      "Loopback TCP port of `/livez`, `/readyz`, `/metrics` and the [local page](page.md). The agent is in the node's network, so it must be free there. With `berth run --only` devices have the next one, and storage the one after that.",
     ),
   socket: absolutePath
     .default('/run/berth/agent.sock')

@@ -1,9 +1,11 @@
 /** One CNI call from end to end: decode, do, encode. Here errors become CNI codes, and nowhere else. */
 import type { Logger } from '../kit/log.ts';
+import type { RecentCalls } from '../kit/recentcalls.ts';
 import type { Attacher } from './attacher.ts';
 import { CniError, toCniError } from './errors.ts';
 import type { NetworkMetrics } from './metrics.ts';
 import { cniCode, errorText } from './protocol.ts';
+import { noteCall } from './recent.ts';
 import { decodeRequest, versionOf } from './request.ts';
 import type { CniRequest } from './request.ts';
 import { loopbackResult, nothingMade, resultText } from './result.ts';
@@ -16,6 +18,7 @@ export interface CallParts {
   /** Whether attached pods lack connections now. */
   readonly podsAreCutOff: () => boolean;
   readonly metrics: NetworkMetrics;
+  readonly recent: RecentCalls;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -41,6 +44,7 @@ export function createHandler(parts: CallParts): Handler {
     }
     const seconds = (performance.now() - started) / 1000;
     parts.metrics.observe(op, code, seconds);
+    noteCall(parts.recent, { op, variables, code, seconds });
     if (code === 0) parts.log.debug({ op, ms: Math.round(seconds * 1e4) / 10, ...subject(variables) }, 'CNI call done');
     return reply;
   };

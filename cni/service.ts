@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import type { Logger } from '../kit/log.ts';
+import { RecentCalls } from '../kit/recentcalls.ts';
 import type { Service } from '../kit/service.ts';
 import { familyOf } from '../linux/ipaddress.ts';
 import type { Family } from '../linux/ipaddress.ts';
@@ -80,6 +81,7 @@ class NetworkService implements Service {
     attachments: () => attachmentViews(this.#started?.store.all() ?? []),
     routes: () => routeViews(this.#started?.router.plan()),
     pools: () => poolViews(this.#started?.pool.ranges ?? []),
+    calls: () => this.#recent.list(),
   };
   readonly #config: NetworkConfig;
   readonly #options: NetworkServiceOptions;
@@ -89,6 +91,7 @@ class NetworkService implements Service {
   readonly #countRepair;
   readonly #countReaped;
   readonly #turns = new TableTurns();
+  readonly #recent = new RecentCalls();
   #started: Started | undefined;
 
   constructor(config: NetworkConfig, options: NetworkServiceOptions) {
@@ -158,6 +161,7 @@ class NetworkService implements Service {
         notReady: () => this.notReady(),
         podsAreCutOff: () => this.#started?.upkeep.podsAreCutOff() ?? false,
         metrics: this.#metrics,
+        recent: this.#recent,
         log,
         now: Date.now,
       };

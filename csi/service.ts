@@ -6,6 +6,7 @@ import type { Registry } from 'prom-client';
 import { pause } from '../kit/backoff.ts';
 import { asBerthError, BerthError, messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
+import { RecentCalls } from '../kit/recentcalls.ts';
 import type { Service } from '../kit/service.ts';
 import { coveringMount } from '../linux/mountinfo.ts';
 import type { PoolConfig, StorageConfig } from './config.ts';
@@ -20,7 +21,7 @@ import type { AtPoint } from './faultpoints.ts';
 import { realKernel } from './kernel.ts';
 import type { StorageKernel } from './kernel.ts';
 import { storageMetrics } from './metrics.ts';
-import type { StorageMetrics } from './metrics.ts';
+import type { PoolFigures, StorageMetrics } from './metrics.ts';
 import { startPool } from './openpool.ts';
 import type { OpenPool } from './openpool.ts';
 import { openPool } from './pool.ts';
@@ -28,6 +29,7 @@ import { HealthWatch } from './healthwatch.ts';
 import type { OnHealthChange } from './healthwatch.ts';
 import { poolFigures } from './poolfigures.ts';
 import { Pools } from './pools.ts';
+import { noting } from './recent.ts';
 import { startServing } from './serving.ts';
 import type { Serving } from './serving.ts';
 import { StorageHealth } from './storagehealth.ts';
@@ -54,7 +56,7 @@ export interface StorageOptions {
 /** A disk may be mounted, or repaired, while the agent runs; nobody tells us. */
 const poolRetryMs = 10_000;
 
-/** What runs between start and stop. */
+/** Between start and stop. */
 interface Running {
   readonly pools: Pools;
   readonly serving: Serving;
@@ -79,12 +81,12 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
   const { kubeletRoot, log, registry } = options;
   const kernel = options.kernel ?? realKernel();
   const limits = new VolumeLimits({ cgroups: kernel.cgroups, kubeletRoot, log });
+  const recent = new RecentCalls();
   let running: Running | undefined;
 
-  const metrics = storageMetrics(registry, async () => {
-    const open = running?.pools.all() ?? [];
-    return await Promise.all(open.map((each) => poolFigures(each, kernel)));
-  });
+  const figures = async (): Promise<readonly PoolFigures[]> =>
+    await Promise.all((running?.pools.all() ?? []).map((each) => poolFigures(each, kernel)));
+  const metrics = noting(recent, storageMetrics(registry, figures));
   const onHealthChange = volumeMetrics(registry, () => running?.watch);
 
   /** Mounts must reach the node and the pods, or pods write into an empty folder of the node's disk. */
@@ -96,7 +98,13 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
 
   return {
     name: 'storage',
-    ...storageViews({ configured: config.pools, kernel, running: () => running }),
+    ...storageViews({
+      configured: config.pools,
+      driverName: config.driverName,
+      kernel,
+      recent,
+      running: () => running,
+    }),
     async start(signal) {
       const reason = await fault();
       if (reason !== undefined) throw new BerthError('FAILED_PRECONDITION', reason);

@@ -1,6 +1,9 @@
 /** What the storage service shows and has done: its open pools as `berth get`, `inspect` and `undelete` see them. */
 import { BerthError } from '../kit/errors.ts';
+import type { RecentCalls } from '../kit/recentcalls.ts';
 import type { Service } from '../kit/service.ts';
+import type { RegistrarStatus } from '../kubelet/registrar.ts';
+import type { RegistrationView } from '../kubelet/registrationview.ts';
 import type { PoolConfig } from './config.ts';
 import { lookAtPools, lookAtSnapshots, lookAtTrash, lookAtVolumes } from './inspection.ts';
 import type { StorageKernel } from './kernel.ts';
@@ -17,6 +20,8 @@ import type { IllVolumeView } from './views.ts';
 
 export interface StorageViewsParts {
   readonly configured: readonly PoolConfig[];
+  readonly driverName: string;
+  readonly recent: RecentCalls;
   readonly kernel: StorageKernel;
   /** Undefined while the service does not run. */
   readonly running: () => RunningStorage | undefined;
@@ -27,9 +32,11 @@ interface RunningStorage {
   /** Pools that could not be opened, with the reason. */
   readonly missing: ReadonlyMap<string, string>;
   readonly watch: Pick<HealthWatch, 'pools' | 'volumes'>;
+  readonly serving: { readonly registrar: { status(): RegistrarStatus } };
 }
 
-export function storageViews({ configured, kernel, running }: StorageViewsParts): Pick<Service, 'views' | 'actions'> {
+export function storageViews(parts: StorageViewsParts): Pick<Service, 'views' | 'actions'> {
+  const { configured, kernel, running } = parts;
   const health = new StorageHealth(kernel);
   const open = (): RunningStorage => {
     const now = running();
@@ -48,6 +55,8 @@ export function storageViews({ configured, kernel, running }: StorageViewsParts)
       snapshots: () => lookAtSnapshots(shown()),
       illvolumes: () => illVolumes(running() === undefined ? [] : shown()),
       trash: () => lookAtTrash(shown()),
+      calls: () => parts.recent.list(),
+      registrations: () => [registrationView(parts.driverName, running()?.serving.registrar.status())],
       inspect: async (of) => [await inspectObject(shown(), of)],
       pools: async () => {
         const now = running();
@@ -87,6 +96,11 @@ function illVolumes(pools: readonly ShownPool[]): readonly IllVolumeView[] {
       return reasons.length === 0 ? [] : [{ name: record.name, claim: claimText(record.claim), reasons }];
     }),
   );
+}
+
+function registrationView(name: string, status: RegistrarStatus | undefined): RegistrationView {
+  const { state, ...more } = status ?? { state: 'waiting', reason: 'the storage plugin does not run' };
+  return { kind: 'CSI driver', name, state, reason: 'reason' in more ? more.reason : '' };
 }
 
 interface ShowingParts {

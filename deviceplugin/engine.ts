@@ -5,6 +5,7 @@
 import { messageOf } from '../kit/errors.ts';
 import { KeyedLock } from '../kit/keyedlock.ts';
 import type { Logger } from '../kit/log.ts';
+import type { RegistrationView } from '../kubelet/registrationview.ts';
 import { Catalogue, subjectsOf } from './catalogue.ts';
 import { followCdiSupport } from './cdisupport.ts';
 import { reportChanges } from './changes.ts';
@@ -26,6 +27,7 @@ import type { FeaturesFile } from './plugin/features.ts';
 import { conflictsOf, unitsInUse } from './plugin/holders.ts';
 import { watchHolders } from './plugin/holderswatch.ts';
 import type { HoldersWatch } from './plugin/holderswatch.ts';
+import type { PluginContext } from './plugin/plugin.ts';
 import type { CompiledRules } from './units/compile.ts';
 import type { IdentityMemory } from './units/memory.ts';
 import type { ResourceState, Snapshot } from './units/unit.ts';
@@ -40,6 +42,7 @@ export interface EngineParts {
   readonly readsCdi: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   readonly log: Logger;
   readonly metrics: DeviceMetrics;
+  readonly called?: PluginContext['called'];
 }
 
 /** Longest time between two looks: timers of thirty days and more fire at once. */
@@ -115,6 +118,7 @@ export class DeviceEngine {
         allocated: () => {
           this.#holders.allocated();
         },
+        called: parts.called,
         sent: (state) => {
           const since = this.#eventOf.get(state);
           if (since !== undefined) metrics.hotplugLatency((performance.now() - since) / 1_000);
@@ -137,6 +141,10 @@ export class DeviceEngine {
 
   get rules(): CompiledRules {
     return this.#rules;
+  }
+
+  get registrations(): readonly RegistrationView[] {
+    return this.#offers.registrations();
   }
 
   get held(): HeldUnits {

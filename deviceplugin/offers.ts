@@ -2,6 +2,7 @@
 import { messageOf } from '../kit/errors.ts';
 import { Latest } from '../kit/latest.ts';
 import type { Logger } from '../kit/log.ts';
+import type { RegistrationView } from '../kubelet/registrationview.ts';
 import type { DeviceMetrics } from './metrics.ts';
 import type { Approach } from './plugin/approach.ts';
 import type { PluginContext } from './plugin/plugin.ts';
@@ -54,6 +55,19 @@ export class Offers {
       this.#refused.delete(name);
       this.#options.metrics.forget(name);
     }
+  }
+
+  /** In the order in which they are offered. */
+  registrations(): readonly RegistrationView[] {
+    return [...this.#snapshot.keys()].map((name) => ({ kind: 'device plugin', name, ...this.#standOf(name) }));
+  }
+
+  #standOf(name: string): Pick<RegistrationView, 'state' | 'reason'> {
+    const { state, reason } = this.#offers.get(name)?.session.status() ?? {
+      state: this.#refused.has(name) ? 'refused' : 'waiting',
+      reason: this.#refused.get(name) ?? 'it is still being withdrawn, and is offered again then',
+    };
+    return { state: state === 'streaming' ? 'registered' : state, reason };
   }
 
   notReady(): string | undefined {

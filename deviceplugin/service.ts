@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Registry } from 'prom-client';
 import { BerthError, messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
+import { RecentCalls } from '../kit/recentcalls.ts';
 import type { Service } from '../kit/service.ts';
 import { pluginRegistryDirectory } from '../kubelet/pluginregistration.ts';
 import { devicePluginDirectory } from '../kubelet/registration.ts';
@@ -19,7 +20,9 @@ import { openUevents } from '../linux/uevents.ts';
 import type { UeventOptions } from '../linux/uevents.ts';
 import { createDeviceMetrics } from './metrics.ts';
 import type { DeviceMetrics } from './metrics.ts';
+import type { PluginContext } from './plugin/plugin.ts';
 import { removeStaleSockets } from './plugin/socketnames.ts';
+import { noteCall } from './recent.ts';
 import { followRulesFolder, readRulesFolder } from './rulesfolder.ts';
 import type { FolderContent } from './rulesfolder.ts';
 import { compileRules } from './units/compile.ts';
@@ -43,13 +46,17 @@ export interface DeviceServiceOptions {
 /** The service behind the `devices` section. Starting needs /dev and sysfs only; the kubelet may come, go and come again. */
 export function createDeviceService(config: DevicesConfig, options: DeviceServiceOptions): Service {
   const metrics = createDeviceMetrics(options.registry);
+  const recent = new RecentCalls();
+  const called: PluginContext['called'] = (resource, call) => {
+    noteCall(recent, resource, call);
+  };
   let end = new AbortController();
   let engine: DeviceEngine | undefined;
   return {
     name: 'devices',
     start: async (signal) => {
       end = new AbortController();
-      engine = await startEngine(config, options, metrics, end.signal);
+      engine = await startEngine(config, options, { metrics, called }, end.signal);
       if (signal.aborted) end.abort();
     },
     stop: async (deadline) => {
@@ -61,6 +68,8 @@ export function createDeviceService(config: DevicesConfig, options: DeviceServic
     views: {
       devices: () =>
         engine === undefined ? [] : deviceViews(engine.snapshot, (resource, id) => engine?.held.of(resource, id) ?? []),
+      registrations: () => engine?.registrations ?? [],
+      calls: () => recent.list(),
       inventory: () => (engine === undefined ? [] : inventoryViews(engine.inventory, engine.snapshot)),
       explain: (of) => (engine === undefined ? [] : [explainNode(engine.rules, engine.inventory, of)]),
     },
@@ -71,7 +80,7 @@ export function createDeviceService(config: DevicesConfig, options: DeviceServic
 async function startEngine(
   config: DevicesConfig,
   { kubeletRoot, stateDir, log, readsCdi, openEvents = openUevents }: DeviceServiceOptions,
-  metrics: DeviceMetrics,
+  { metrics, called }: { readonly metrics: DeviceMetrics; readonly called: PluginContext['called'] },
   signal: AbortSignal,
 ): Promise<DeviceEngine> {
   const memoryFile = join(stateDir, 'devices/identities.json');
@@ -120,7 +129,7 @@ async function startEngine(
   for (const directory of [devicePluginDirectory, pluginRegistryDirectory])
     await removeStaleSockets(join(kubeletRoot, directory), log);
   const engine = new DeviceEngine({
-    ...{ config, kubeletRoot, memoryFile, memory, rules, readsCdi, log, metrics },
+    ...{ config, kubeletRoot, memoryFile, memory, rules, readsCdi, log, metrics, called },
     inventory: source.inventory,
   });
   begun.engine = engine;

@@ -43,10 +43,12 @@ type HandlerOf<T> =
 /** Handlers of a service by method. Those left out answer UNIMPLEMENTED. A stream ends when its promise resolves. */
 export type Handlers<S extends ServiceName> = { readonly [M in keyof MethodsOf<S>]?: HandlerOf<MethodOf<S, M>> };
 
-/** A call that has ended, for metrics. */
+/** A call that has ended, for metrics and for people who look. */
 export interface FinishedCall {
   readonly service: string;
   readonly method: string;
+  /** The decoded request, which may carry secrets. */
+  readonly request: unknown;
   readonly code: status;
   readonly seconds: number;
 }
@@ -96,10 +98,10 @@ function encode(definition: MethodDefinition<unknown, unknown>, message: unknown
   return Buffer.isBuffer(message) ? message : definition.responseSerialize(message);
 }
 
-type Finisher = (started: number, thrown?: unknown) => FailureStatus;
+type Finisher = (started: number, request: unknown, thrown?: unknown) => FailureStatus;
 
 function finisher(service: string, method: string, options: CallOptions): Finisher {
-  return (started, thrown) => {
+  return (started, request, thrown) => {
     const seconds = (performance.now() - started) / 1000;
     let outcome: FailureStatus = { code: status.OK, details: '' };
     if (thrown !== undefined) {
@@ -113,7 +115,7 @@ function finisher(service: string, method: string, options: CallOptions): Finish
         'call failed',
       );
     }
-    options.onCall?.({ service, method, code: outcome.code, seconds });
+    options.onCall?.({ service, method, request, code: outcome.code, seconds });
     return outcome;
   };
 }
@@ -127,11 +129,11 @@ function unaryCall(handler: UnaryHandler, finish: Finisher): UntypedHandleCall {
     });
     Promise.try(handler, call.request, { signal: cancelled.signal }).then(
       (response) => {
-        finish(started);
+        finish(started, call.request);
         callback(null, response);
       },
       (thrown: unknown) => {
-        callback(finish(started, thrown));
+        callback(finish(started, call.request, thrown));
       },
     );
   };
@@ -174,15 +176,15 @@ function streamCall(
     };
     Promise.try(handler, call.request, { signal, send }).then(
       () => {
-        finish(started);
+        finish(started, call.request);
         call.end();
       },
       (thrown: unknown) => {
         // Who has gone cannot be answered, and that he has gone is no failure of the call.
         if (signal.aborted) {
-          finish(started);
+          finish(started, call.request);
           call.end();
-        } else call.emit('error', finish(started, thrown));
+        } else call.emit('error', finish(started, call.request, thrown));
       },
     );
   };

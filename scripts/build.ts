@@ -82,7 +82,7 @@ const parts: readonly Part[] = [
   {
     name: 'agent',
     inputs: [...rooms, 'package.json', 'package-lock.json', 'LICENSE', 'scripts/build.ts', 'scripts/sbom.ts'],
-    outputs: ['berth.mjs', 'protos', 'LICENSE', sbomFile],
+    outputs: ['berth.mjs', 'protos', 'page', 'LICENSE', sbomFile],
     make: makeAgent,
   },
   {
@@ -132,6 +132,7 @@ async function makeAgent(): Promise<void> {
   });
   const isProto = (path: string): boolean => path.endsWith('.proto');
   await copyFiles(join(root, 'protos'), join(distFolder, 'protos'), isProto);
+  await copyFiles(join(root, 'agent/page/assets'), join(distFolder, 'page'), () => true);
   await copyFile(join(root, 'LICENSE'), join(distFolder, 'LICENSE'));
   await writeSbom(Object.keys(metafile.inputs));
   // A bundle that does not even start is not worth an image.

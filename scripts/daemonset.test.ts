@@ -8,6 +8,7 @@ import { loadNodeConfig } from '../agent/nodeconfig.ts';
 import { imageReference } from '../cluster/namedimages.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { sidecarImages } from './deploy.ts';
+import { imageRef } from './image.ts';
 
 const folder = join(import.meta.dirname, '../daemonset');
 const read = (file: string): Promise<string> => readFile(join(folder, file), 'utf8');
@@ -20,7 +21,14 @@ const container = z.object({
   securityContext: z.looseObject({}),
   livenessProbe: z.object({ httpGet: z.object({ host: z.string(), port: z.int() }) }).optional(),
   readinessProbe: z.object({ httpGet: z.object({ host: z.string(), port: z.int() }) }).optional(),
-  volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string(), mountPropagation: z.string().optional() })),
+  volumeMounts: z.array(
+    z.object({
+      name: z.string(),
+      mountPath: z.string(),
+      mountPropagation: z.string().optional(),
+      subPath: z.string().optional(),
+    }),
+  ),
 });
 const daemonSet = z.object({
   spec: z.object({
@@ -55,13 +63,15 @@ async function nodeConfig(file = 'config.yaml') {
 }
 
 test('the image that is asked for is the one that is built', async () => {
-  for (const file of ['kustomization.yaml', 'uninstall/kustomization.yaml']) {
-    const { images } = z
-      .object({ images: z.array(z.object({ name: z.string(), newTag: z.string() })) })
-      .parse(parse(await read(file)));
-    expect(images).toEqual([{ name: 'berth.dev/berth', newTag: manifest.version }]);
-  }
-  expect((await podSpec()).containers[0].image).toBe('berth.dev/berth');
+  const { images } = z
+    .object({ images: z.array(z.object({ name: z.string(), newTag: z.string() })) })
+    .parse(parse(await read('uninstall/kustomization.yaml')));
+  expect(images).toEqual([{ name: 'berth.dev/berth', newTag: manifest.version }]);
+  expect((await podSpec()).containers[0].image).toBe(imageRef);
+  expect(parse(await read('chart/Chart.yaml'))).toMatchObject({
+    version: manifest.version,
+    appVersion: manifest.version,
+  });
 });
 
 test('each sidecar is the version that is tested, may use little memory, and has no rights on the node', async () => {
@@ -126,13 +136,16 @@ test('the driver has one name', async () => {
   ];
   const texts = await Promise.all([...files, 'snapshots/snapshotclass.yaml'].map(read));
   const classes = texts.flatMap((text) => parseAllDocuments(text).map((each) => anyClass.parse(each.toJS())));
-  const sidecarFolder = (await podSpec()).volumes.find((volume) => volume.name === 'csi-socket')?.hostPath?.path;
+  const { containers, volumes } = await podSpec();
+  const sidecarFolder = volumes.find((volume) => volume.name === 'csi-socket')?.hostPath?.path;
   expect(storage?.driverName).toBe(name);
   for (const each of classes) {
     expect([each.kind, each.provisioner ?? each.driver ?? each.driverName]).toEqual([each.kind, name]);
   }
   expect(new Set(classes.map((each) => each.metadata.name)).size).toBe(classes.length);
-  expect(sidecarFolder).toBe(`/var/lib/kubelet/plugins/${name}`);
+  expect(sidecarFolder).toBe('/var/lib/kubelet/plugins');
+  const mounts = containers.slice(1).flatMap(({ volumeMounts }) => volumeMounts);
+  expect(new Set(mounts.map(({ subPath }) => subPath))).toEqual(new Set([name]));
 });
 
 test('the test cluster has the NodeConfig of daemonset/ but for its pools and inline volumes', async () => {

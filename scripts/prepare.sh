@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a fresh Debian machine ready for `npm start` and `npm test`: Debian packages, Go, npm packages. Run as root.
-# Plain sh, because nothing else is there yet. Says what it installs; does nothing when all is there.
+# Arguments are further Debian packages. Plain sh, because nothing else is there yet. Says what it installs; does nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ flock --nonblock 9 || {
 
 # What for: runc, nftables, iproute2, conntrack (cluster) · xfsprogs, e2fsprogs, btrfs-progs (volumes) · buildah, mmdebstrap (the image) ·
 # busybox-static (the examples' image).
-packages="runc nftables libnftables1 iproute2 conntrack xfsprogs e2fsprogs btrfs-progs util-linux buildah mmdebstrap busybox-static ca-certificates"
+packages="runc nftables libnftables1 iproute2 conntrack xfsprogs e2fsprogs btrfs-progs util-linux buildah mmdebstrap busybox-static ca-certificates $*"
 missing=""
 for package in $packages; do
   [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing="$missing $package"

@@ -66,7 +66,12 @@ async function exchange(socket: string, asked: Asked, warn: (sentence: string) =
  * socket, and nobody answers. `nobody`: there is none.
  */
 type Refusal = 'failed' | 'absent' | 'dead' | 'nobody';
-type Answer = { readonly items: readonly unknown[] } | { readonly kind: Refusal; readonly error: BerthError };
+export type Answer = { readonly items: readonly unknown[] } | { readonly kind: Refusal; readonly error: BerthError };
+
+/** The items of a view of one process. Never rejects for what that process does or does not do. */
+export async function askPart(socket: string, view: string): Promise<Answer> {
+  return await askOne(socket, { method: 'GET', name: view, of: '', timeout: readingMs });
+}
 
 async function askOne(socket: string, { method, name, of, timeout }: Asked): Promise<Answer> {
   const path = `/v1/${name}${of === '' ? '' : `?of=${encodeURIComponent(of)}`}`;

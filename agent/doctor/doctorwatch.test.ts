@@ -5,7 +5,10 @@ import { DoctorWatch } from './doctorwatch.ts';
 import type { DoctorOptions } from './doctor.ts';
 import type { Finding } from './finding.ts';
 
-const loaded = loadNodeConfig('apiVersion: berth.dev/v1alpha1\nkind: NodeConfig\ndevices: {resources: [{name: berth.dev/null, paths: [/dev/null]}]}\n', 'a');
+const loaded = loadNodeConfig(
+  'apiVersion: berth.dev/v1alpha1\nkind: NodeConfig\ndevices: {resources: [{name: berth.dev/null, paths: [/dev/null]}]}\n',
+  'a',
+);
 const config = 'config' in loaded ? loaded.config : undefined;
 
 const finding = (id: string, severity: Finding['severity'], message = ''): Finding => ({

@@ -3,6 +3,7 @@ import type { AddressPoolView, AttachmentView, RouteView } from '../../cni/views
 import type { IllVolumeView, StoragePoolView } from '../../csi/views.ts';
 import type { DeviceView } from '../../deviceplugin/views.ts';
 import { messageOf } from '../../kit/errors.ts';
+import type { RegistrationView } from '../../kubelet/registrationview.ts';
 import { askAgent } from '../commands/ask.ts';
 import type { Finding } from '../doctor/finding.ts';
 import type { ServiceState } from '../health.ts';
@@ -29,12 +30,14 @@ export async function gatherViews(socket: string, configured: readonly Plugin[])
   const of = async (plugin: Plugin, view: string): Promise<readonly unknown[]> =>
     configured.includes(plugin) ? await ask(view) : [];
   const pools = configured.includes('network') || configured.includes('storage') ? await ask('pools') : [];
+  const registers = configured.includes('devices') || configured.includes('storage');
   return {
     services,
     pools: pools as readonly (AddressPoolView | StoragePoolView)[],
     attachments: (await of('network', 'attachments')) as readonly AttachmentView[],
     routes: (await of('network', 'routes')) as readonly RouteView[],
     devices: (await of('devices', 'devices')) as readonly DeviceView[],
+    registrations: (registers ? await ask('registrations') : []) as readonly RegistrationView[],
     findings: (await ask('doctor')) as readonly Finding[],
     illVolumes: (await of('storage', 'illvolumes')) as readonly IllVolumeView[],
   };

@@ -12,6 +12,7 @@ const nothing: NodeViews = {
   routes: [],
   devices: [],
   illVolumes: [],
+  registrations: [],
   findings: [],
 };
 const see = (views: Partial<NodeViews>, conditions: Sight['conditions'] = []): Sight => ({

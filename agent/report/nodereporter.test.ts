@@ -14,7 +14,15 @@ function report(patience: number) {
   const look = (): Promise<NodeViews> => {
     node.looks++;
     const services = [{ name: 'network', reason: node.reason }];
-    const nothing = { pools: [], attachments: [], routes: [], devices: [], illVolumes: [], findings: [] };
+    const nothing = {
+      pools: [],
+      attachments: [],
+      routes: [],
+      devices: [],
+      illVolumes: [],
+      registrations: [],
+      findings: [],
+    };
     return Promise.resolve({ services, ...nothing });
   };
   const say = (what: string): Promise<void> => {

@@ -9,6 +9,7 @@ const nothing: NodeViews = {
   routes: [],
   devices: [],
   illVolumes: [],
+  registrations: [],
   findings: [],
 };
 const pool = {
@@ -31,6 +32,7 @@ test('what a node has, in short', () => {
         { ...unit, id: 'b', health: 'Unhealthy', holders: [] },
       ],
       illVolumes: [],
+      registrations: [{ name: 'csi.berth.dev', state: 'waiting', reason: 'no\nkubelet' }],
       findings: [
         { id: 'kernel.loop', severity: 'warning', message: 'a module', fix: 'modprobe\nloop' },
         { id: 'kernel.loop', severity: 'warning', message: 'a module', fix: 'modprobe\nloop' },
@@ -66,6 +68,7 @@ test('what a node has, in short', () => {
         },
       ],
     },
+    registrations: [{ name: 'csi.berth.dev', state: 'waiting', reason: 'no kubelet' }],
     doctor: {
       summary: '1 failure, 1 warning',
       findings: [
@@ -78,7 +81,7 @@ test('what a node has, in short', () => {
 
 test('what is not configured is absent', () => {
   const status = nodeStatusOf({ ...nothing, services: [{ name: 'devices', reason: undefined }] }, '1');
-  expect(Object.keys(status)).toEqual(['version', 'conditions', 'devices', 'doctor']);
+  expect(Object.keys(status)).toEqual(['version', 'conditions', 'devices', 'registrations', 'doctor']);
   expect(status.doctor).toEqual({ summary: 'well', findings: [] });
 });
 

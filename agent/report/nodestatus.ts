@@ -2,6 +2,7 @@
 import type { AddressPoolView, AttachmentView, RouteView } from '../../cni/views.ts';
 import type { IllVolumeView, StoragePoolView } from '../../csi/views.ts';
 import type { DeviceView } from '../../deviceplugin/views.ts';
+import type { RegistrationView } from '../../kubelet/registrationview.ts';
 import type { Finding } from '../doctor/finding.ts';
 import type { ServiceState } from '../health.ts';
 import type { Plugin } from '../part.ts';
@@ -15,6 +16,7 @@ export interface NodeViews {
   readonly routes: readonly Pick<RouteView, 'node' | 'way' | 'reason'>[];
   readonly devices: readonly Pick<DeviceView, 'resource' | 'id' | 'health' | 'reason' | 'replicas' | 'holders'>[];
   readonly illVolumes: readonly IllVolumeView[];
+  readonly registrations: readonly Pick<RegistrationView, 'name' | 'state' | 'reason'>[];
   /** Of several parts, which ask some of the same. */
   readonly findings: readonly Pick<Finding, 'id' | 'severity' | 'message' | 'fix'>[];
 }
@@ -34,6 +36,8 @@ export interface NodeStatus {
   readonly network?: NetworkStatus;
   readonly devices?: DevicesStatus;
   readonly storage?: StorageStatus;
+  /** Of each resource and of the CSI driver with the kubelet. */
+  readonly registrations: NodeViews['registrations'];
   readonly doctor: DoctorStatus;
 }
 
@@ -97,6 +101,9 @@ export function nodeStatusOf(views: NodeViews, version: string): NodeStatus {
     ...(has('network') ? { network: networkStatus(views) } : {}),
     ...(has('devices') ? { devices: devicesStatus(views.devices) } : {}),
     ...(has('storage') ? { storage: storageStatus(views.pools.filter((pool) => pool.kind === 'storage')) } : {}),
+    registrations: views.registrations
+      .slice(0, mostEntries)
+      .map(({ name, state, reason }) => ({ name: short(name), state: short(state), reason: short(reason) })),
     doctor: doctorStatus(views.findings),
   };
 }

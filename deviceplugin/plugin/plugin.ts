@@ -2,7 +2,7 @@
 import { pause } from '../../kit/backoff.ts';
 import { BerthError } from '../../kit/errors.ts';
 import type { Latest } from '../../kit/latest.ts';
-import type { Handlers } from '../../protos/handlers.ts';
+import type { FinishedCall, Handlers } from '../../protos/handlers.ts';
 import type { ResourceState } from '../units/unit.ts';
 import { allocate } from './allocate.ts';
 import type { CdiFiles } from './cdifiles.ts';
@@ -26,6 +26,8 @@ export interface PluginContext {
   readonly allocated: (resource: string, ids: readonly string[]) => void;
   /** The list of a state has left for the kubelet; states in between are never sent. */
   readonly sent?: (state: ResourceState) => void;
+  /** A call of the kubelet about a resource has ended. */
+  readonly called?: ((resource: string, call: FinishedCall) => void) | undefined;
 }
 
 export interface PluginEvents {

@@ -41,6 +41,8 @@ export interface SessionOptions {
 }
 
 export interface Session {
+  /** Where it stands; `reason` says why it is not `streaming`. */
+  status(): { readonly state: SessionState; readonly reason: string };
   /** Undefined while the kubelet watches, else why not. */
   notReady(): string | undefined;
   /**
@@ -95,9 +97,11 @@ export function startSession(options: SessionOptions): Session {
     });
   };
 
-  const onCall = ({ method, code, seconds }: FinishedCall): void => {
+  const onCall = (call: FinishedCall): void => {
+    const { method, code, seconds } = call;
     if (method === 'Allocate') metrics.allocated(resource, code === status.OK ? 'ok' : 'failed', seconds);
     if (method === 'GetPreferredAllocation') metrics.preferred(seconds);
+    context.called?.(resource, call);
   };
 
   /** One generation, from its socket to its loss; says when it begins to stream. Always throws: why it was lost. */
@@ -210,6 +214,7 @@ export function startSession(options: SessionOptions): Session {
 
   const running = run();
   return {
+    status: () => ({ state, reason }),
     notReady: () => (state === 'streaming' ? undefined : `${resource} is not registered with the kubelet: ${reason}`),
     stop: async (until, { withdraw = false } = {}) => {
       if (withdraw && state === 'streaming') {

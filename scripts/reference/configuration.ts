@@ -107,8 +107,8 @@ export async function configurationPage(): Promise<string> {
 
 \`berth run --config FILE\` reads one YAML document, \`apiVersion: berth.dev/v1alpha1\` and \`kind: NodeConfig\`, with the
 sections below. Unknown keys, wrong types and contradictions are all reported at once, with exit code 2;
-\`berth validate FILE\` checks without running. In a cluster the document is [daemonset/config.yaml](../daemonset/config.yaml), the same for
-every node; \`kubectl apply -k daemonset/\` after a change makes a new ConfigMap of it, and with that restarts the agents.
+\`berth validate FILE\` checks without running. In a cluster the chart makes the document of its values ([install.md](install.md)), for all nodes
+or for groups of them; with \`kubectl apply -k daemonset/\` it is [daemonset/config.yaml](../daemonset/config.yaml). A change restarts the agents.
 
 ${tables.join('\n\n')}
 

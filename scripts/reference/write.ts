@@ -5,6 +5,7 @@ import { format, resolveConfig } from 'prettier';
 import { configurationPage } from './configuration.ts';
 import { doctorPage } from './doctor.ts';
 import { metricsPage } from './metrics.ts';
+import { valuesPage } from './values.ts';
 
 const docs = join(import.meta.dirname, '../../docs');
 
@@ -16,6 +17,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['configuration.md', await formatted(await configurationPage())],
     ['doctor.md', await formatted(doctorPage())],
     ['metrics.md', await formatted(await metricsPage())],
+    ['values.md', await formatted(await valuesPage())],
   ]);
 }
 

@@ -50,14 +50,14 @@ test('a mistake leaves the rules as they were, and the log says in which file an
 `);
   const pod = await agentPod(cluster, node.name);
   const line = await eventually('the agent to tell the mistake', 30, async () => {
-    const { stdout } = await cluster.kubectl(['logs', '-n', berthNamespace, pod.metadata.name, '-c', 'berth']);
+    const { stdout } = await cluster.kubectl(['logs', '-n', berthNamespace, pod.metadata.name, '--all-containers']);
     return stdout.split('\n').findLast((each) => each.includes('device.rules_refused'));
   });
   expect(line).toContain('/etc/berth-devices/rules.yaml:6: resources[1].permissions');
   // What the mistaken file leaves out is still offered.
   await offered(cluster, node.name, entropy.name, 1);
   await offered(cluster, node.name, arbiter.name, 1);
-  const shown = await inPod(cluster, pod, ['berth', 'get', 'devices'], 'berth');
+  const shown = await inPod(cluster, pod, ['berth', 'get', 'devices']);
   expect(shown.stdout).toContain(arbiter.name);
   expect(shown.stdout).not.toContain('reload.test/wrong');
   expect(await agents()).toEqual(before);

@@ -107,7 +107,7 @@ export async function agentPod(cluster: Cluster, node: string): Promise<Pod> {
 /** What `berth get devices` says on a node of one resource. */
 export async function devicesOf(cluster: Cluster, node: ClusterNode, resource: string): Promise<readonly DeviceView[]> {
   const pod = await agentPod(cluster, node.name);
-  const { stdout, stderr, code } = await inPod(cluster, pod, ['berth', 'get', 'devices', '-o', 'json'], 'berth');
+  const { stdout, stderr, code } = await inPod(cluster, pod, ['berth', 'get', 'devices', '-o', 'json']);
   if (code !== 0) throw new Error(`berth get devices on ${node.name}: ${stderr.trim()}`);
   const { items } = JSON.parse(stdout) as { items: readonly DeviceView[] };
   return items.filter((item) => item.resource === resource);

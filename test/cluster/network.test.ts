@@ -258,6 +258,6 @@ test('annotations limit what a pod sends and receives; another pod is not slowed
 async function agentSays(node: ClusterNode, kind: string): Promise<string> {
   const agent = (await listPods(cluster, berthNamespace)).find(({ spec }) => spec.nodeName === node.name);
   if (agent === undefined) throw new Error(`no agent runs on ${node.name}`);
-  const inAgent = ['-n', berthNamespace, agent.metadata.name, '-c', 'berth'];
+  const inAgent = ['-n', berthNamespace, agent.metadata.name];
   return await kubectl(cluster, ['exec', ...inAgent, '--', 'berth', 'get', kind]);
 }

@@ -16,12 +16,7 @@ const pod = (name: string, claim: string) =>
 
 /** What a command of the node's agent prints. */
 async function berth(...args: readonly string[]): Promise<string> {
-  const { stdout, stderr, code } = await inPod(
-    cluster,
-    await agentPod(cluster, node.name),
-    ['berth', ...args],
-    'berth',
-  );
+  const { stdout, stderr, code } = await inPod(cluster, await agentPod(cluster, node.name), ['berth', ...args]);
   if (code !== 0) throw new Error(`berth ${args.join(' ')}: ${stderr.trim()}`);
   return stdout;
 }

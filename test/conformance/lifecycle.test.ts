@@ -1,0 +1,95 @@
+// The life of an installation on three nodes: by Helm from nothing, to the next version and back under load, away, and there again.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { upCluster } from '../../cluster/cluster.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { chartFolder, helmOn } from '../../scripts/chart/helm.ts';
+import { berthNamespace, sidecarImages } from '../../scripts/deploy.ts';
+import { buildImage } from '../../scripts/image.ts';
+import { kubectl } from '../../scripts/kubectl.ts';
+import { claimManifest, eventually, podManifest } from '../cluster/scene.ts';
+import { usePeers } from '../cluster/peers.ts';
+import { clusterName } from '../cluster/setup.ts';
+import { startLoad } from './load.ts';
+import { buildNextImage, nextVersion } from './nextimage.ts';
+
+const inBerth = ['--namespace', berthNamespace];
+const waiting = ['--wait', '--timeout', '300s'];
+const install = ['install', 'berth', chartFolder, ...inBerth, '--create-namespace', ...waiting];
+
+let cluster: Cluster;
+let removeNext: () => Promise<void> = () => Promise.resolve();
+usePeers();
+const say = (line: string): unknown => process.stderr.write(`[lifecycle] ${line}\n`);
+beforeAll(async () => {
+  cluster = await upCluster({ name: `${clusterName}-lifecycle`, nodes: 3, images: ['busybox', ...sidecarImages] });
+  await cluster.load((await buildImage({ progress: say })).path);
+  const next = await buildNextImage(say);
+  removeNext = next.remove;
+  await cluster.load(next.path);
+});
+afterAll(async () => {
+  await cluster.down();
+  await removeNext();
+});
+
+async function versions(): Promise<readonly string[]> {
+  const path = '{range .items[*]}{.status.version} {.status.conditions[0].status}{"\\n"}{end}';
+  return (await kubectl(cluster, ['get', 'berthnodes', '-o', `jsonpath=${path}`])).trim().split('\n');
+}
+
+async function everyNodeSays(version: string): Promise<void> {
+  const wanted = cluster.nodes.map(() => `${version} True`).join();
+  await eventually(`every node to be well with ${version}`, 90, async () =>
+    (await versions()).join() === wanted ? true : undefined,
+  );
+}
+
+async function applyPod(name: string): Promise<void> {
+  const items = [podManifest(name, { limits: { 'berth.dev/fuse': 1 }, claims: { '/data': 'kept' } })];
+  await kubectl(cluster, ['apply', '-f', '-'], { stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
+  await kubectl(cluster, ['wait', '--for=condition=Ready', 'pod', name, '--timeout=120s']);
+}
+
+const inPod = async (name: string, script: string): Promise<string> =>
+  (await kubectl(cluster, ['exec', name, '--', 'sh', '-c', script])).trim();
+
+test('two commands bring it onto an empty cluster, and a pod has all three', async () => {
+  const began = performance.now();
+  await helmOn(cluster, install);
+  await kubectl(cluster, ['apply', '-f', '-'], { stdin: JSON.stringify(claimManifest('kept', 'berth-ext4', '64Mi')) });
+  await applyPod('all');
+  say(`from nothing to a pod with all three: ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  expect(
+    await inPod('all', 'ip -o -4 addr show eth0 | wc -l; test -c /dev/fuse && mount | grep -c " /data type ext4"'),
+  ).toBe('1\n1');
+  await inPod('all', 'echo mine > /data/file && sync');
+  await everyNodeSays(manifest.version);
+});
+
+test('to the next version and back nothing that runs notices', async () => {
+  const load = await startLoad(cluster);
+  await helmOn(cluster, ['upgrade', 'berth', chartFolder, ...inBerth, '--set', `image.tag=${nextVersion}`, ...waiting]);
+  await everyNodeSays(nextVersion);
+  await helmOn(cluster, ['rollback', 'berth', '1', ...inBerth, ...waiting]);
+  await everyNodeSays(manifest.version);
+  const { packets, written, pods } = await load.end();
+  say(
+    `${packets.lost} of ${packets.sent} packets lost; ${written.right} files of 4 MiB right; ${pods.made} pods, ${pods.failed.length} failed`,
+  );
+  expect({ lost: packets.lost, bad: written.bad, failed: pods.failed }).toEqual({ lost: 0, bad: '', failed: [] });
+  for (const happened of [packets.sent, written.right, pods.made]) expect(happened).toBeGreaterThan(0);
+});
+
+test('taken away it leaves pods as they are and data where it is, and finds both when it is there again', async () => {
+  await helmOn(cluster, ['uninstall', 'berth', ...inBerth, ...waiting]);
+  expect(await inPod('all', 'cat /data/file')).toBe('mine');
+  const left = await cluster.nodes[0]!.exec(['ls', '/var/lib/berth/pools/default']);
+  expect(left.stdout).toContain('images');
+  await helmOn(cluster, install);
+  await everyNodeSays(manifest.version);
+  expect(await inPod('all', 'cat /data/file && echo more >> /data/file')).toBe('mine');
+  await kubectl(cluster, ['delete', 'pod', 'all', '--wait']);
+  await applyPod('next');
+  expect(await inPod('next', 'cat /data/file')).toBe('mine\nmore');
+});
