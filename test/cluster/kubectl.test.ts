@@ -1,76 +1,16 @@
-// The plugin of kubectl on the real cluster, started by the real kubectl, as an administrator and as somebody with few rights.
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+// The plugin of kubectl on the real cluster, started by the real kubectl: what it says of nodes, pods and claims.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { berthNamespace, waitForAgents } from '../../scripts/deploy.ts';
 import { kubectl, listPods } from '../../scripts/kubectl.ts';
-import { buildPlugin } from '../../scripts/plugin.ts';
 import { killAgent } from '../faults/agent.ts';
+import { usePlugin } from './plugin.ts';
 import { claimManifest, eventually, podManifest, useScene } from './scene.ts';
 
 const scene = useScene('kubectl-berth');
 const { cluster } = scene;
+const { berth, kubectl: real } = usePlugin(cluster);
 const [first, second] = cluster.nodes;
 if (first === undefined || second === undefined) throw new Error('these tests need two nodes');
-
-interface Answer {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const folder = mkdtempSync(join(tmpdir(), 'berth-kubectl-'));
-const viewer = join(folder, 'viewer');
-
-/** `kubectl WORDS`, with the plugin on PATH and nothing else of Berth. */
-function real(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Answer> {
-  const path = `${folder}:${dirname(process.execPath)}:/usr/bin:/bin`;
-  return new Promise((resolve) => {
-    const own = { HOME: folder, KUBECONFIG: cluster.kubeconfig, ...env, PATH: path };
-    execFile('kubectl', words, { env: own, cwd: folder, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
-      resolve({ code, stdout, stderr });
-    });
-  });
-}
-
-const berth = (...words: readonly string[]): Promise<Answer> => real(['berth', ...words]);
-const asViewer = (...words: readonly string[]): Promise<Answer> => real(['berth', ...words], { KUBECONFIG: viewer });
-
-beforeAll(async () => {
-  await buildPlugin(folder);
-  // Without what the cluster's own script sets: the user's kubeconfig shall count.
-  const own = readFileSync(cluster.kubectlPath, 'utf8')
-    .split('\n')
-    .find((line) => line.startsWith('exec '));
-  writeFileSync(join(folder, 'kubectl'), `#!/bin/sh\n${own ?? 'exit 1'}\n`, { mode: 0o755 });
-  await scene.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'viewer' } });
-  const account = `--serviceaccount=${scene.namespace}:viewer`;
-  await kubectl(cluster, ['create', 'clusterrolebinding', 'kubectl-berth-viewer', '--clusterrole=view', account]);
-  const token = (await kubectl(cluster, ['create', 'token', 'viewer', '-n', scene.namespace])).trim();
-  const config = JSON.parse(readFileSync(cluster.kubeconfig, 'utf8')) as {
-    readonly clusters: readonly { readonly name: string }[];
-  };
-  const contexts = [{ name: 'viewer', context: { cluster: config.clusters[0]?.name, user: 'viewer' } }];
-  const users = [{ name: 'viewer', user: { token } }];
-  const { clusters } = config;
-  const text = JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'viewer',
-    clusters,
-    contexts,
-    users,
-  });
-  writeFileSync(viewer, text, { mode: 0o600 });
-});
-afterAll(async () => {
-  rmSync(folder, { recursive: true });
-  await kubectl(cluster, ['delete', 'clusterrolebinding', 'kubectl-berth-viewer', '--ignore-not-found']);
-});
 
 test('status: all is well', async () => {
   const { code, stdout, stderr } = await berth('status', '--wait', '--timeout', '90s');
@@ -220,84 +160,6 @@ describe('with pods and claims', () => {
       /is bound to the volume pvc-\S+, on node-2\./,
     );
   });
-});
-
-describe('somebody who may only view', () => {
-  test('sees what he may, and is told which rights are missing', async () => {
-    const { code, stdout } = await asViewer('status');
-    expect(code).toBe(1);
-    expect(stdout).toMatch(/^Agents: +/m);
-    expect(stdout).toContain('! Nodes could not be seen: you may not list nodes at the cluster scope');
-    expect(stdout).toContain(
-      '! BerthNodes could not be seen: you may not list berthnodes.berth.dev at the cluster scope',
-    );
-    expect(stdout).toMatch(/^node-1 +\S+ +serves /m);
-  });
-
-  test('cannot ask agents, and is told why', async () => {
-    const { code, stdout, stderr } = await asViewer('get', 'pools');
-    expect([code, stdout]).toEqual([1, '']);
-    const lines = cluster.nodes.map(
-      ({ name }) => `error: ${name}: you may not create pods/exec in the namespace ${berthNamespace}\n`,
-    );
-    expect(stderr).toBe(lines.join(''));
-    const explained = await asViewer('explain', 'pvc/data', '-n', scene.namespace);
-    expect(explained.stdout).toContain('What the nodes have could not be seen: you may not create pods/exec');
-  });
-});
-
-test('doctor puts the findings of all nodes together', async () => {
-  const { stdout } = await berth('doctor', '-o', 'json');
-  interface Probe {
-    readonly id: string;
-    readonly outcomes: readonly { readonly nodes: readonly string[] }[];
-  }
-  const { probes } = JSON.parse(stdout) as { readonly probes: readonly Probe[] };
-  expect(probes.length).toBeGreaterThan(10);
-  for (const { outcomes } of probes)
-    expect(new Set(outcomes.flatMap(({ nodes }) => nodes)).size).toBe(cluster.nodes.length);
-});
-
-test('bundle has what the nodes tell, and none of the secrets that were in reach', async () => {
-  const canary = 'CaNaRy0123456789abcdef';
-  const data = { 'note.txt': `https://user:${canary}@host.example token: ${canary}`, password: canary };
-  const map = {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'kubectl-berth-canary', namespace: berthNamespace },
-    data,
-  };
-  await kubectl(cluster, ['create', '-f', '-'], { stdin: JSON.stringify(map) });
-  try {
-    const file = join(folder, 'bundle.tar.gz');
-    const { code, stdout } = await berth('bundle', '-o', file);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/bundle\.tar\.gz: \d+ files, /)]);
-    const text = gunzipSync(readFileSync(file)).toString('latin1');
-    expect(text).not.toContain(canary);
-    expect(text).not.toMatch(/\beyJ[\w-]{10,}\.[\w-]{10,}|PRIVATE KEY-----/);
-    expect(text).toContain('kubectl-berth-canary');
-    for (const { name } of cluster.nodes)
-      for (const path of ['pools.json', 'volumes.json', 'doctor.json', 'metrics.txt'])
-        expect(text).toContain(`nodes/${name}/${path}`);
-    expect(text).toContain('berth_build_info{');
-  } finally {
-    await kubectl(cluster, ['delete', 'configmap', 'kubectl-berth-canary', '-n', berthNamespace]);
-  }
-});
-
-test('uninstall --check lists what is there, and removes nothing', async () => {
-  const { code, stdout } = await berth('uninstall', '--check');
-  expect(code).toBe(1);
-  const parts = [
-    'storageclass/berth-xfs',
-    'csidriver/csi.berth.dev',
-    'customresourcedefinition/berthnodes.berth.dev',
-    'daemonset/berth',
-  ];
-  for (const part of [...parts, 'namespace/berth-system', 'validatingadmissionpolicy/berth-nodes'])
-    expect(stdout).toContain(part);
-  expect(stdout).toMatch(/^node\/node-1 +an agent that runs/m);
-  expect((await berth('status')).code).toBe(0);
 });
 
 test('kubectl completes its words and the names of the cluster', async () => {

@@ -4,12 +4,14 @@ import { askAgents } from '../agents.ts';
 import type { Agent, Told } from '../agents.ts';
 import { chooseAgents } from '../choose.ts';
 import type { Session } from '../command.ts';
+import { isObjectName } from '../kubectl.ts';
 import type {
   BerthNodeObject,
   CapacityObject,
   ClaimObject,
   ClassObject,
   EventObject,
+  Meta,
   NodeObject,
   PodObject,
   VolumeObject,
@@ -18,7 +20,7 @@ import { getObject, listObjects, seenOr } from '../seen.ts';
 import type { Seen } from '../seen.ts';
 import { askedResources } from './devices.ts';
 import { claimsOf } from './pod.ts';
-import type { ClaimSight, FleetSight, PodSight } from './sight.ts';
+import type { ClaimSight, DataSource, FleetSight, PodSight } from './sight.ts';
 
 /** Throws NOT_FOUND when there is no such pod, UNAVAILABLE when it may not be seen. */
 export async function gatherPod(session: Session, name: string): Promise<PodSight> {
@@ -67,25 +69,33 @@ async function volumeOf(kubectl: Session['kubectl'], name: string): Promise<Volu
   return seenOr(await getObject<VolumeObject>(kubectl, ['persistentvolumes', name]), undefined);
 }
 
-/** The volume of a claim that is copied, or of which a snapshot was taken. */
+/** Where the claim that is copied, or the snapshot, is. */
 async function sourceOf(
   kubectl: Session['kubectl'],
   namespace: string,
   { kind = '', name = '' }: { readonly kind?: string; readonly name?: string },
-): Promise<VolumeObject | undefined> {
+): Promise<DataSource | undefined> {
   const inNamespace = `--namespace=${namespace}`;
-  let claimName: string | undefined = kind === 'PersistentVolumeClaim' ? name : undefined;
-  if (kind === 'VolumeSnapshot') {
-    interface Snapshot {
-      readonly spec?: { readonly source?: { readonly persistentVolumeClaimName?: string } };
-    }
-    const found = await getObject<Snapshot>(kubectl, ['volumesnapshots.snapshot.storage.k8s.io', name, inNamespace]);
-    claimName = seenOr(found, undefined)?.spec?.source?.persistentVolumeClaimName;
+  if (!isObjectName(name)) return undefined;
+  if (kind === 'PersistentVolumeClaim') {
+    const claim = await getObject<ClaimObject>(kubectl, ['persistentvolumeclaims', name, inNamespace]);
+    const volumeName = seenOr(claim, undefined)?.spec?.volumeName;
+    const volume = volumeName === undefined ? undefined : await volumeOf(kubectl, volumeName);
+    return volume === undefined ? undefined : { volume };
   }
-  if (claimName === undefined || claimName === '') return undefined;
-  const claim = await getObject<ClaimObject>(kubectl, ['persistentvolumeclaims', claimName, inNamespace]);
-  const volumeName = seenOr(claim, undefined)?.spec?.volumeName;
-  return volumeName === undefined ? undefined : await volumeOf(kubectl, volumeName);
+  if (kind !== 'VolumeSnapshot') return undefined;
+  interface Snapshot {
+    readonly status?: { readonly boundVolumeSnapshotContentName?: string };
+  }
+  const found = await getObject<Snapshot>(kubectl, ['volumesnapshots.snapshot.storage.k8s.io', name, inNamespace]);
+  const content = seenOr(found, undefined)?.status?.boundVolumeSnapshotContentName;
+  if (content === undefined) return undefined;
+  const bound = await getObject<{ readonly metadata: Meta }>(kubectl, [
+    'volumesnapshotcontents.snapshot.storage.k8s.io',
+    content,
+  ]);
+  const node = seenOr(bound, undefined)?.metadata.labels?.['snapshot.storage.kubernetes.io/managed-by'];
+  return node === undefined ? undefined : { node };
 }
 
 type FleetKind = 'devices' | 'pools';

@@ -27,6 +27,9 @@ export interface FleetSight {
   readonly agentsUnseen: string;
 }
 
+/** The volume that is copied, or the node of the snapshot. */
+export type DataSource = { readonly volume: VolumeObject } | { readonly node: string };
+
 export interface ClaimSight {
   readonly namespace: string;
   readonly name: string;
@@ -34,8 +37,8 @@ export interface ClaimSight {
   readonly volume: VolumeObject | undefined;
   readonly storageClass: Seen<ClassObject | undefined>;
   readonly events: Seen<readonly EventObject[]>;
-  /** The volume that has what the claim is to be filled with, where it could be found. */
-  readonly source: VolumeObject | undefined;
+  /** Where what the claim is to be filled with is, as far as it could be found. */
+  readonly source: DataSource | undefined;
   /** Pods that use it. */
   readonly users: Seen<readonly PodObject[]>;
 }

@@ -5,7 +5,7 @@ import { matchesTerms } from '../matching.ts';
 import type { NodeObject, VolumeObject } from '../objects.ts';
 import { bytesOf } from '../quantity.ts';
 import { seenOr } from '../seen.ts';
-import type { ClaimSight, FleetSight, Obstacle } from './sight.ts';
+import type { ClaimSight, DataSource, FleetSight, Obstacle } from './sight.ts';
 
 export const driver = 'csi.berth.dev';
 
@@ -24,10 +24,15 @@ export function storageObstacle(sight: ClaimSight, node: NodeObject, fleet: Flee
   const storageClass = seenOr(sight.storageClass, undefined);
   // Whose room nobody here knows.
   if (storageClass?.provisioner !== driver) return undefined;
-  if (sight.source !== undefined && !isOn(sight.source, node))
+  if (sight.source !== undefined && !isSource(sight.source, node))
     return { about, text: 'is not where the source of its data is' };
   const text = roomObstacle(sight, node, fleet);
   return text === undefined ? undefined : { about, text };
+}
+
+/** Data is copied within a node only. */
+function isSource(source: DataSource, node: NodeObject): boolean {
+  return 'volume' in source ? isOn(source.volume, node) : source.node === node.metadata.name;
 }
 
 /** Volumes of Berth name their node; one that names none can be anywhere. */
