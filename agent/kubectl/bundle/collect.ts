@@ -1,6 +1,6 @@
 /** What goes into a support archive: every piece with the path it has there, and how it is got. */
 import type { Agent } from '../agents.ts';
-import { execArguments } from '../agents.ts';
+import { execArguments, partsOfAgent } from '../agents.ts';
 import type { PodObject } from '../objects.ts';
 import { clusterKinds } from '../get/kinds.ts';
 
@@ -87,7 +87,12 @@ function agentPieces(agent: Agent): readonly Piece[] {
   const inside = ['exec', `--namespace=${agent.namespace}`, agent.pod, `--container=${container}`, '--'];
   return [
     ...[...clusterKinds, 'inventory'].map((kind) => berth(kind, 'get', kind)),
-    berth('doctor', 'doctor'),
+    ...partsOfAgent(agent).map((part): Piece => ({
+      path: `${folder}/doctor${part.container === 'berth' ? '' : `-${part.container ?? ''}`}.json`,
+      args: execArguments(part, part.container ?? container, ['doctor', '-o', 'json']),
+      form: 'object',
+      codes: [0, 1],
+    })),
     { path: `${folder}/metrics.txt`, args: [...inside, ...program], form: 'lines' },
   ];
 }
