@@ -12,6 +12,7 @@ import { registerServiceMetrics } from './metrics.ts';
 import type { NetworkCondition } from './networkcondition.ts';
 import { LocalPage } from './page/local.ts';
 import type { NodeReporter } from './report/nodereporter.ts';
+import type { ScrapeServer } from './scrape/scrapeserver.ts';
 import type { AgentSettings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
 import { version } from './version.ts';
@@ -25,6 +26,8 @@ export interface DaemonParts {
   readonly reporter?: Pick<NodeReporter, 'start' | 'stop'> | undefined;
   /** Looks at the node now and then; the view `doctor` shows what it finds. */
   readonly doctor?: Pick<DoctorWatch, 'start' | 'stop' | 'findings'> | undefined;
+  /** Serves the metrics to the cluster's Prometheus. */
+  readonly scrapeServer?: Pick<ScrapeServer, 'start' | 'stop'> | undefined;
   /** Tells the API server about the service `network`; `notReady` says how it is. */
   readonly createNetworkCondition?: ((notReady: () => string | undefined) => NetworkCondition) | undefined;
 }
@@ -67,6 +70,7 @@ export class Daemon {
   start(): void {
     this.#endWatch = watchEventLoop(this.#parts.log);
     this.#endpoint.start();
+    this.#parts.scrapeServer?.start();
     this.#inspection.start();
     this.#localPage.start();
     for (const supervisor of this.#supervisors) supervisor.start();
@@ -103,6 +107,7 @@ export class Daemon {
     );
     await this.#localPage.stop();
     await this.#inspection.stop();
+    await this.#parts.scrapeServer?.stop();
     await this.#endpoint.stop().catch((error: unknown) => {
       log.error({ event: 'endpoint.stop_failed' }, messageOf(error));
     });

@@ -1,17 +1,16 @@
 /** The agent's HTTP endpoint on loopback: /livez, /readyz, /metrics, and the page. Never needed for a pod's network, device or volume. */
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { delayOf, pause } from '../kit/backoff.ts';
 import type { BackoffSchedule } from '../kit/backoff.ts';
-import { errnoOf, messageOf } from '../kit/errors.ts';
+import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import { formatReadiness, isReady } from './health.ts';
 import type { ServiceState } from './health.ts';
+import { listenUntilItDoes } from './listen.ts';
 import type { Page } from './page/page.ts';
 
 /** The address is fixed: what is served here is for the node's kubelet and its administrator. */
 const address = '127.0.0.1';
-const listenBackoff: BackoffSchedule = [1_000, 2_000, 5_000, 10_000];
 
 export interface EndpointSources {
   readonly states: () => readonly ServiceState[];
@@ -24,13 +23,13 @@ export interface EndpointSources {
 
 export class Endpoint {
   readonly #port: number;
-  readonly #schedule: BackoffSchedule;
+  readonly #schedule: BackoffSchedule | undefined;
   readonly #log: Logger;
   readonly #server: Server;
   readonly #stopping = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(port: number, sources: EndpointSources, log: Logger, schedule: BackoffSchedule = listenBackoff) {
+  constructor(port: number, sources: EndpointSources, log: Logger, schedule?: BackoffSchedule) {
     this.#port = port;
     this.#schedule = schedule;
     this.#log = log;
@@ -50,7 +49,14 @@ export class Endpoint {
 
   /** Begins to listen; a port in use is reported and tried again, because the services do not depend on it. */
   start(): void {
-    this.#loop = this.#listen();
+    const at = { host: address, port: this.#port, setting: 'agent.port' };
+    const signal = this.#stopping.signal;
+    this.#loop = listenUntilItDoes(this.#server, at, { log: this.#log, schedule: this.#schedule, signal }).then(
+      (listens) => {
+        if (listens)
+          this.#log.info({ event: 'endpoint.listening', address, port: this.#port }, 'health and metrics are served');
+      },
+    );
   }
 
   async stop(): Promise<void> {
@@ -60,30 +66,6 @@ export class Endpoint {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
     await closed;
-  }
-
-  async #listen(): Promise<void> {
-    for (let attempt = 0; !this.#stopping.signal.aborted; attempt += 1) {
-      try {
-        await new Promise<void>((resolve, reject) => {
-          this.#server.once('error', reject);
-          this.#server.listen({ host: address, port: this.#port, exclusive: true }, () => {
-            this.#server.off('error', reject);
-            resolve();
-          });
-        });
-        this.#log.info({ event: 'endpoint.listening', address, port: this.#port }, 'health and metrics are served');
-        return;
-      } catch (error) {
-        const reason =
-          errnoOf(error) === 'EADDRINUSE'
-            ? `port ${this.#port} on ${address} is in use by another program; set agent.port to a free one`
-            : messageOf(error);
-        const wait = delayOf(this.#schedule, attempt);
-        this.#log.error({ event: 'endpoint.listen_failed', port: this.#port, retryMs: wait }, reason);
-        await pause(wait, this.#stopping.signal);
-      }
-    }
   }
 }
 

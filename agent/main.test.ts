@@ -4,6 +4,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,12 +55,12 @@ function berth(...args: string[]): Berth {
 }
 
 /** A device plugin without a kubelet: it starts, and waits for one. */
-async function writeConfig(port: number): Promise<string> {
+async function writeConfig(port: number, more = ''): Promise<string> {
   const file = join(folder, 'config.yaml');
   const devices = 'devices: {resources: [{name: berth.dev/null, paths: [/dev/null]}]}';
   await writeFile(
     file,
-    `${head}agent: {port: ${port}, socket: ${folder}/agent.sock}\nkubelet: {rootDir: ${folder}}\n${devices}\n`,
+    `${head}agent: {port: ${port}, socket: ${folder}/agent.sock${more}}\nkubelet: {rootDir: ${folder}}\n${devices}\n`,
   );
   return file;
 }
@@ -132,6 +134,23 @@ describe('the command line', () => {
 });
 
 describe('the daemon', { timeout: 20_000 }, () => {
+  test('serves its metrics to strangers only as far as to ask for a token', async () => {
+    const [port, open] = [await freePort(), await freePort()];
+    const agent = berth('run', '--config', await writeConfig(port, `, metrics: {address: 127.0.0.1, port: ${open}}`));
+    await seen(agent, 'metrics.listening');
+    const asked = request({ host: '127.0.0.1', port: open, path: '/metrics', rejectUnauthorized: false, agent: false });
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    expect([response.statusCode, await text(response)]).toEqual([401, expect.stringContaining('send a token')]);
+    agent.child.kill('SIGTERM');
+    expect((await agent.ended).code).toBe(0);
+  });
+
+  test('does not start when it shall serve metrics on an address that nobody tells', async () => {
+    const { code, stderr } = await berth('run', '--config', await writeConfig(await freePort(), ', metrics: {}')).ended;
+    expect([code, stderr]).toEqual([1, expect.stringContaining('NODE_IP is not set; name an IP address')]);
+  });
+
   test('serves its health and metrics, and ends with 0 when it is told to stop', async () => {
     const port = await freePort();
     const agent = berth('run', '--config', await writeConfig(port));

@@ -104,7 +104,9 @@ program
   .option('--config <file>', 'the NodeConfig (YAML); /etc/berth/config.yaml where there is one, else all plugins')
   .option('--list', 'only name the probes', false)
   .option('--skip <id...>', 'leave these probes, or groups of them, out', [])
-  .addOption(new Option('--only <plugin...>', 'ask for these plugins only').choices(plugins).default([]))
+  .addOption(
+    new Option('--only <plugin...>', 'ask for these plugins only').choices(plugins).default([]).env('BERTH_ONLY'),
+  )
   .addOption(new Option('-o, --output <format>', 'how to print it').choices(documents).default('text'))
   .action(
     async (given: {

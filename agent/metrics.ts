@@ -17,6 +17,19 @@ export function createRegistry(): Registry {
   return registry;
 }
 
+/** `berth_kubernetes_watch_up`; the function is told whether changes of a collection come. Call once per registry. */
+export function createWatchGauge(registry: Registry): (collection: string, up: boolean) => void {
+  const gauge = new Gauge({
+    name: 'berth_kubernetes_watch_up',
+    help: 'Whether changes of a collection of the Kubernetes API are followed (1), or the API does not answer and what was known stays in use (0).',
+    labelNames: ['collection'],
+    registers: [registry],
+  });
+  return (collection, up) => {
+    gauge.set({ collection }, up ? 1 : 0);
+  };
+}
+
 /** `berth_service_ready` and `berth_service_start_failures` of every service. */
 export function registerServiceMetrics(registry: Registry, supervisors: readonly Supervisor[]): void {
   new Gauge({

@@ -2,12 +2,12 @@
 import { dirname, join } from 'node:path';
 import type { NodeConfig } from './nodeconfig.ts';
 
-/** The plugins by the names of their sections and services; the place in the list is added to `agent.port`. */
+/** The plugins by the names of their sections and services; the place in the list is added to `agent.port` and `agent.metrics.port`. */
 export const plugins = ['network', 'devices', 'storage'] as const;
 export type Plugin = (typeof plugins)[number];
 
 /**
- * The configuration of a process that runs these plugins only: without the other sections, and with a port and a socket that no
+ * The configuration of a process that runs these plugins only: without the other sections, and with ports and a socket that no
  * other part has, because all are in the node's network and share `/run/berth`. The whole agent's is as it was given.
  */
 export function partOf(config: NodeConfig, only: readonly Plugin[]): NodeConfig {
@@ -15,8 +15,11 @@ export function partOf(config: NodeConfig, only: readonly Plugin[]): NodeConfig 
   if (first === undefined) return config;
   const { agent, kubelet } = config;
   const sections = Object.fromEntries(only.map((each) => [each, config[each]]));
+  const place = plugins.indexOf(first);
+  const metrics =
+    agent.metrics === undefined ? {} : { metrics: { ...agent.metrics, port: agent.metrics.port + place } };
   return {
-    agent: { ...agent, port: agent.port + plugins.indexOf(first), socket: socketOf(agent.socket, first) },
+    agent: { ...agent, port: agent.port + place, socket: socketOf(agent.socket, first), ...metrics },
     kubelet,
     ...sections,
   };

@@ -16,6 +16,7 @@ import { createApiClient } from './kubernetes/client.ts';
 import { follow } from './kubernetes/follow.ts';
 import { nodeCollection } from './kubernetes/nodes.ts';
 import { readPodRanges } from './kubernetes/podranges.ts';
+import { createWatchGauge } from './metrics.ts';
 import { NetworkCondition } from './networkcondition.ts';
 import type { NodeConfig } from './nodeconfig.ts';
 import { plugins } from './part.ts';
@@ -24,6 +25,9 @@ import { gatherViews } from './report/gather.ts';
 import { NodeRecord } from './report/noderecord.ts';
 import { NodeReporter } from './report/nodereporter.ts';
 import { StartupTaint } from './report/startuptaint.ts';
+import { Bearers } from './scrape/bearers.ts';
+import { createReview } from './scrape/review.ts';
+import { ScrapeServer } from './scrape/scrapeserver.ts';
 import { version } from './version.ts';
 
 export interface Surroundings {
@@ -44,10 +48,14 @@ export function createServices(config: NodeConfig, surroundings: Surroundings): 
     return name;
   };
   const access = accessOf(agent.kubeconfig, env);
-  const nodes = (): NodeSource => ({
-    name: nodeName(),
-    follow: (changed, signal) => follow(nodeCollection, { readAccess: access, log: logOf('network') }, changed, signal),
-  });
+  const watchIsUp = createWatchGauge(registry);
+  const nodes = (): NodeSource => {
+    const onState = (up: boolean): void => {
+      watchIsUp('nodes', up);
+    };
+    const options = { readAccess: access, log: logOf('network'), onState };
+    return { name: nodeName(), follow: (changed, signal) => follow(nodeCollection, options, changed, signal) };
+  };
   const podCIDR = async (signal: AbortSignal): Promise<readonly string[]> => {
     const source = {
       client: createApiClient(access),
@@ -116,6 +124,29 @@ export function nodeReporterOf(
     record: new NodeRecord(parts),
     events: new EventRecorder(parts),
     taint: agent.startupTaint === undefined ? undefined : new StartupTaint({ ...parts, key: agent.startupTaint }),
+  });
+}
+
+/**
+ * Makes what serves metrics to the cluster's Prometheus; undefined where the configuration asks for none. Makes nothing yet: `start` does.
+ * Throws CONFIG_INVALID when nobody says what the node's address is.
+ */
+export function scrapeServerOf({ agent }: NodeConfig, { env, log, registry }: Surroundings): ScrapeServer | undefined {
+  const { metrics } = agent;
+  if (metrics === undefined) return undefined;
+  const { port, certFile, keyFile } = metrics;
+  const address = metrics.address === 'node' ? (env['NODE_IP'] ?? '') : metrics.address;
+  if (address === '')
+    throw new BerthError('CONFIG_INVALID', 'agent.metrics.address is node, and NODE_IP is not set; name an IP address');
+  const own = log.child({ component: 'metrics' });
+  return new ScrapeServer({
+    address,
+    port,
+    files: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
+    bearers: new Bearers(createReview(createApiClient(accessOf(agent.kubeconfig, env))), { log: own }),
+    metrics: () => registry.metrics(),
+    metricsType: registry.contentType,
+    log: own,
   });
 }
 

@@ -6,6 +6,29 @@ const absolutePath = z
   .regex(/^\/[^\0]*$/, 'expected an absolute path')
   .meta({ title: 'absolute path' });
 
+/** Metrics for the cluster's Prometheus. */
+const metricsSchema = z.strictObject({
+  address: z
+    .union([z.literal('node'), z.ipv4(), z.ipv6()])
+    .default('node')
+    .meta({ title: '`node` or an IP address' })
+    .describe(
+      'Address to listen on. `node`: that of the Node, as the environment variable `NODE_IP` has it, which the DaemonSet sets.',
+    ),
+  port: z
+    .int()
+    .min(1)
+    .max(65_533)
+    .default(9883)
+    .describe('TCP port there. With `berth run --only` devices have the next one, and storage the one after that.'),
+  certFile: absolutePath
+    .optional()
+    .describe(
+      'File with the certificate (PEM, with those between it and the authority), read again when it changes. Without it: one made at start, which nobody can verify.',
+    ),
+  keyFile: absolutePath.optional().describe('File with its private key (PEM).'),
+});
+
 export const agentSchema = z.strictObject({
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -41,6 +64,11 @@ export const agentSchema = z.strictObject({
     .optional()
     .describe(
       'Key of a taint with which new Nodes are registered; it is taken off once every plugin serves. Needs the right to patch Nodes.',
+    ),
+  metrics: metricsSchema
+    .optional()
+    .describe(
+      "Serves `/metrics` by HTTPS on the node's address too, to bearers of tokens that the API server lets read them ([monitoring.md](monitoring.md)). Without it: on loopback only.",
     ),
   stateDir: absolutePath.default('/var/lib/berth').describe('Folder for what must outlive a reboot.'),
   stopSeconds: z

@@ -15,6 +15,8 @@ export interface PoolFigures {
   /** Of the filesystem, or of what the engine counts instead. */
   readonly total: bigint;
   readonly used: bigint;
+  /** What deleted volumes and snapshots still take, as far as is known. */
+  readonly trash: bigint;
   /** Sizes of all volumes. */
   readonly sizes: bigint;
 }
@@ -75,6 +77,11 @@ export function storageMetrics(registry: Registry, figures: () => Promise<readon
   gauge('berth_csi_pool_size_bytes', "Size of the pool's filesystem.", ({ total }) => Number(total));
   gauge('berth_csi_pool_allocated_bytes', "Bytes of the pool's filesystem that are used, by whomever.", ({ used }) =>
     Number(used),
+  );
+  gauge(
+    'berth_csi_pool_trash_bytes',
+    'Bytes that deleted volumes and snapshots still take, as far as is known; given to whoever needs them.',
+    ({ trash }) => Number(trash),
   );
   gauge(
     'berth_csi_pool_overcommit_ratio',

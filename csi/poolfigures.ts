@@ -5,7 +5,7 @@ import type { OpenPool } from './openpool.ts';
 
 /** Never rejects: a pool that does not answer has no bytes. */
 export async function poolFigures(
-  { pool, parts: { engine, ledger }, volumes, snapshots }: OpenPool,
+  { pool, parts: { engine, ledger, trash }, volumes, snapshots }: OpenPool,
   { filesystems }: Pick<StorageKernel, 'filesystems'>,
 ): Promise<PoolFigures> {
   const space = async (): Promise<{ readonly total: bigint; readonly available: bigint }> =>
@@ -20,6 +20,7 @@ export async function poolFigures(
     available: await ledger.available().catch(() => 0n),
     total,
     used: total - available,
+    trash: trash.bytes,
     sizes: all.reduce((sum, { bytes }) => sum + bytes, 0n),
   };
 }

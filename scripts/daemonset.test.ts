@@ -148,9 +148,10 @@ test('the driver has one name', async () => {
   expect(new Set(mounts.map(({ subPath }) => subPath))).toEqual(new Set([name]));
 });
 
-test('the test cluster has the NodeConfig of daemonset/ but for its pools and inline volumes', async () => {
-  const { storage, ...rest } = await nodeConfig('../test/cluster/daemonset/config.yaml');
-  const { storage: usual, ...usualRest } = await nodeConfig();
+test('the test cluster has the NodeConfig of daemonset/ but for its pools, inline volumes and metrics', async () => {
+  const { storage, agent, ...rest } = await nodeConfig('../test/cluster/daemonset/config.yaml');
+  const { storage: usual, agent: usualAgent, ...usualRest } = await nodeConfig();
   expect(rest).toEqual(usualRest);
+  expect({ ...agent, metrics: undefined }).toEqual({ ...usualAgent, metrics: undefined });
   expect({ ...storage, pools: usual?.pools, ephemeral: usual?.ephemeral }).toEqual(usual);
 });

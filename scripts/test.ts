@@ -7,6 +7,7 @@ import { ensurePrograms } from '../cluster/build.ts';
 import { programs } from '../cluster/programs.ts';
 import type { ProgramName } from '../cluster/programs.ts';
 import { buildImage } from './image.ts';
+import { ensurePrometheus } from './monitoring/prometheus.ts';
 
 /** A skip for a reason that begins with this word is accepted in CI: the kernel of the machine cannot do what the test needs. */
 const kernelCannot = 'kernel:';
@@ -17,6 +18,7 @@ const inCi = process.env['CI'] === 'true';
 /** Programs and image, where they are not there yet: minutes in which lint, which uses one processor, has another. */
 async function buildMissing(): Promise<void> {
   await ensurePrograms(Object.keys(programs) as ProgramName[]);
+  await ensurePrometheus();
   await buildImage({ progress: (line) => process.stderr.write(`${line}\n`) });
 }
 

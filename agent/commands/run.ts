@@ -6,7 +6,7 @@ import { exitOnSignals, exitOnUncaught } from '../lifecycle.ts';
 import { createRegistry } from '../metrics.ts';
 import { partOf, plugins } from '../part.ts';
 import type { Plugin } from '../part.ts';
-import { createServices, networkConditionOf, nodeReporterOf } from '../services.ts';
+import { createServices, networkConditionOf, nodeReporterOf, scrapeServerOf } from '../services.ts';
 import { version } from '../version.ts';
 import { readNodeConfig } from './readnodeconfig.ts';
 
@@ -32,6 +32,7 @@ export async function run(file: string, only: readonly Plugin[]): Promise<number
   const speaks = only.length === 0 || only.includes(plugins.find((each) => whole[each] !== undefined) ?? 'network');
   const reporter = speaks ? nodeReporterOf(whole, surroundings) : undefined;
   const doctor = new DoctorWatch(config, { env: process.env, log: log.child({ component: 'doctor' }) });
+  const scrapeServer = scrapeServerOf(config, surroundings);
   const daemon = new Daemon({
     settings: config.agent,
     services,
@@ -40,6 +41,7 @@ export async function run(file: string, only: readonly Plugin[]): Promise<number
     createNetworkCondition,
     reporter,
     doctor,
+    scrapeServer,
   });
   exitOnSignals(log, () => daemon.stop());
   const names = services.map(({ name }) => name);

@@ -30,6 +30,16 @@ test.each<[string, CheckedSections, string | undefined, string[]]>([
     ],
   ],
   [
+    'metrics on a port that a part of the agent has, and a certificate without its key',
+    { agent: { ...agent, metrics: { port: 9882, certFile: '/tls.crt' } } },
+    undefined,
+    [
+      'agent.metrics.port: expected a port 3 or more away from agent.port (9880): parts of the agent have the next ones, got 9882',
+      'agent.metrics.keyFile: missing; expected a file, as for certFile',
+    ],
+  ],
+  ['metrics on ports of their own', { agent: { ...agent, metrics: { port: 9883 } } }, undefined, []],
+  [
     'addresses kept from pods that are of no range of theirs',
     {
       agent: { ...agent, nodeName: 'a' },

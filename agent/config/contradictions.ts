@@ -5,7 +5,14 @@ import type { ConfigPath, ConfigProblem } from '../../kit/config/problem.ts';
 
 /** The fields that are looked at, of sections that were found right. */
 export interface CheckedSections {
-  readonly agent?: { readonly nodeName?: string | undefined; readonly stateDir: string; readonly port: number };
+  readonly agent?: {
+    readonly nodeName?: string | undefined;
+    readonly stateDir: string;
+    readonly port: number;
+    readonly metrics?:
+      | { readonly port: number; readonly certFile?: string | undefined; readonly keyFile?: string | undefined }
+      | undefined;
+  };
   readonly kubelet?: { readonly rootDir: string };
   readonly network?: Pick<NetworkConfig, 'podCIDR' | 'exclude' | 'runDir'>;
   readonly devices?: object;
@@ -18,6 +25,7 @@ const unfitForVolumes = ['/run', '/var/run', '/dev', '/proc', '/sys'];
 export function contradictions(sections: CheckedSections, environmentNodeName: string | undefined): ConfigProblem[] {
   return [
     ...nodeNameProblems(sections, environmentNodeName),
+    ...metricsProblems(sections),
     ...exclusionProblems(sections),
     ...poolProblems(sections),
     ...runDirProblems(sections),
@@ -37,6 +45,24 @@ function nodeNameProblems(
   if (reasons.length === 0) return [];
   const message = `missing, and NODE_NAME is not set; expected the name of this Node: ${reasons.join('; ')}`;
   return [{ path: ['agent', 'nodeName'], message }];
+}
+
+/** Each of the ports is that of a first part, and two more parts have the next ones. */
+const partPorts = 3;
+
+function metricsProblems({ agent }: CheckedSections): ConfigProblem[] {
+  if (agent?.metrics === undefined) return [];
+  const { port, certFile, keyFile } = agent.metrics;
+  const problems: ConfigProblem[] = [];
+  if (Math.abs(port - agent.port) < partPorts) {
+    const message = `expected a port ${partPorts} or more away from agent.port (${agent.port}): parts of the agent have the next ones`;
+    problems.push({ path: ['agent', 'metrics', 'port'], message, value: port });
+  }
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    const [missing, given] = certFile === undefined ? ['certFile', 'keyFile'] : ['keyFile', 'certFile'];
+    problems.push({ path: ['agent', 'metrics', missing], message: `missing; expected a file, as for ${given}` });
+  }
+  return problems;
 }
 
 function exclusionProblems({ network }: CheckedSections): ConfigProblem[] {

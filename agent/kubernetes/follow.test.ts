@@ -11,6 +11,7 @@ let api: TestApi;
 let end: AbortController;
 let running: Promise<void> | undefined;
 let told: Record<string, string>[];
+let states: boolean[];
 
 beforeEach(async () => {
   api = new TestApi();
@@ -18,6 +19,7 @@ beforeEach(async () => {
   end = new AbortController();
   running = undefined;
   told = [];
+  states = [];
 });
 afterEach(async () => {
   end.abort();
@@ -35,7 +37,10 @@ function begin(change: Partial<FollowTimings> = {}): void {
   const changed = (nodes: ReadonlyMap<string, NodeFacts>): void => {
     told.push(Object.fromEntries([...nodes].map(([name, facts]) => [name, facts.podCIDRs.join()])));
   };
-  running = follow(nodeCollection, { readAccess: api.access, log, timings }, changed, end.signal);
+  const onState = (answers: boolean): void => {
+    if (states.at(-1) !== answers) states.push(answers);
+  };
+  running = follow(nodeCollection, { readAccess: api.access, log, timings, onState }, changed, end.signal);
 }
 
 /** Waits until the last thing told is this. */
@@ -67,6 +72,20 @@ test('lists page by page, then follows what comes, changes and goes', async () =
   api.put('e', node('10.1.5.0/24'));
   api.put('f', node('10.1.6.0/24'));
   await expectNow({ e: '10.1.5.0/24', f: '10.1.6.0/24' });
+});
+
+test('it is told whether the API answers; a watch that ends in good order, or is too old, is no failure', async () => {
+  begin();
+  await watched(1);
+  api.finish();
+  await watched(2);
+  api.compact();
+  api.cut();
+  await watched(3);
+  expect(states).toEqual([true, false, true]);
+  api.finish();
+  await watched(4);
+  expect(states).toEqual([true, false, true]);
 });
 
 test('a heartbeat of a Node tells nothing', async () => {

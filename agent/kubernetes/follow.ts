@@ -45,6 +45,8 @@ export interface FollowOptions {
   readonly log: Logger;
   readonly timings?: FollowTimings;
   readonly random?: () => number;
+  /** Told whether the API answers, as often as that is seen. */
+  readonly onState?: (answers: boolean) => void;
 }
 
 const largestLine = 8 * 1024 * 1024;
@@ -139,6 +141,7 @@ class Follower<T> {
     const reason = messageOf(error);
     if (reason !== this.#reported) log.warn({ event: 'follow.failed', path }, reason);
     this.#reported = reason;
+    this.#options.onState?.(false);
     return error instanceof Busy ? error.delay : 0;
   }
 
@@ -224,6 +227,7 @@ class Follower<T> {
     if (this.#reported !== '')
       this.#options.log.info({ event: 'follow.recovered', path: this.#collection.path }, 'the API answers again');
     this.#reported = '';
+    this.#options.onState?.(true);
   }
 
   /** Applies the events of some lines, then tells of them once. */

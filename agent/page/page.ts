@@ -46,7 +46,7 @@ const commonHeaders = {
 const plain = 'text/plain; charset=utf-8';
 const howToGetIn =
   'This page tells the names of pods, so it needs a key. Run on this node as root:  berth page\n' +
-  'or from elsewhere:  kubectl -n berth-system exec POD -c berth -- berth page\n' +
+  'or from elsewhere:  kubectl -n berth-system exec POD -- berth page\n' +
   'and open the address it prints. A new key is made whenever the agent starts.\n';
 
 export class Page {

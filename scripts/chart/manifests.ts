@@ -44,6 +44,11 @@ export async function manifestFiles(): Promise<ReadonlyMap<string, string>> {
   for (const [path, templates] of Object.entries(parts)) {
     files.set(path, header + (await renderPlain({ values: withSnapshots, templates })));
   }
+  const withMetrics = { ...values, metrics: { enabled: true } };
+  files.set(
+    'metrics/rbac.yaml',
+    header + (await renderPlain({ values: withMetrics, templates: ['rbac/metrics.yaml'] })),
+  );
   const [document] = parseAllDocuments(await render({ values, templates: ['configmap.yaml'] }));
   const yours =
     '# Made by npm run generate from the values of daemonset/chart. In a copy of your own, or an overlay, it is yours.\n';

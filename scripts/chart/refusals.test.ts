@@ -96,6 +96,26 @@ test.each<[what: string, values: object, sentence: RegExp]>([
     { plugins: { storage: off }, snapshots: { class: { enabled: true } } },
     /snapshots need volumes/,
   ],
+  [
+    'metrics without the rights for them',
+    { config: { agent: { metrics: { port: 9890 } } } },
+    /config.agent.metrics is set.*set metrics.enabled=true/,
+  ],
+  [
+    'a PodMonitor of metrics that are off',
+    { metrics: { podMonitor: { enabled: true } } },
+    /nothing to read: set metrics.enabled=true too/,
+  ],
+  [
+    'a PodMonitor in a cluster that has none',
+    { metrics: { enabled: true, podMonitor: { enabled: true } } },
+    /no PodMonitor: install the Prometheus operator first/,
+  ],
+  [
+    'two certificates for metrics',
+    { metrics: { enabled: true, tlsSecret: 'a' }, config: { agent: { metrics: { certFile: '/b', keyFile: '/c' } } } },
+    /both say which certificate/,
+  ],
 ])('%s is refused', async (_what, values, sentence) => {
   const { code, stderr } = await tryRendering({ values });
   expect(stderr).toMatch(sentence);

@@ -22,6 +22,7 @@ const container = z.object({
   securityContext: z.looseObject({}),
   livenessProbe: probe.optional(),
   readinessProbe: probe.optional(),
+  ports: z.array(z.object({ name: z.string(), containerPort: z.int() })).optional(),
   volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional() })),
 });
 const podSpec = z.object({
@@ -39,8 +40,8 @@ async function objects(rendering: Rendering): Promise<readonly z.infer<typeof ob
 }
 
 /** Each DaemonSet's pod with the configuration that it reads. */
-async function agents(values: object) {
-  const all = await objects({ values });
+async function agents(values: object, args: readonly string[] = []) {
+  const all = await objects({ values, args });
   const configs = all.filter(({ kind }) => kind === 'ConfigMap').map((each) => configMap.parse(each));
   return all
     .filter(({ kind }) => kind === 'DaemonSet')
@@ -211,4 +212,48 @@ test('an image by its digest', async () => {
   const digest = `sha256:${'a'.repeat(64)}`;
   const [agent] = await agents({ image: { repository: 'mirror.example/berth', digest } });
   expect(agent?.pod.containers[0]?.image).toBe(`mirror.example/berth@${digest}`);
+});
+
+const monitor = object.extend({
+  spec: z.looseObject({ podMetricsEndpoints: z.array(z.looseObject({ port: z.string() })) }),
+});
+
+test.each<[containers: string, ports: readonly (readonly [string, number])[]]>([
+  [
+    'split',
+    [
+      ['metrics-network', 9890],
+      ['metrics-devices', 9891],
+      ['metrics-storage', 9892],
+    ],
+  ],
+  ['single', [['metrics', 9890]]],
+])(
+  'metrics of %s containers are where the configuration says, and a PodMonitor reads each',
+  async (containers, ports) => {
+    const metrics = { enabled: true, tlsSecret: 'berth-tls', podMonitor: { enabled: true, labels: { release: 'a' } } };
+    const values = { containers, metrics, config: { agent: { metrics: { port: 9890 } } } };
+    const args = ['--api-versions', 'monitoring.coreos.com/v1/PodMonitor'];
+    const [agent] = await agents(values, args);
+    const given = agent?.pod.containers.flatMap((each) => each.ports ?? []);
+    expect(given?.map(({ name, containerPort }) => [name, containerPort])).toEqual(ports);
+    expect(agent?.config.agent.metrics).toEqual({
+      address: 'node',
+      port: 9890,
+      certFile: '/etc/berth-tls/tls.crt',
+      keyFile: '/etc/berth-tls/tls.key',
+    });
+    for (const { name, volumeMounts } of agent?.pod.containers ?? [])
+      expect(volumeMounts.some(({ mountPath }) => mountPath === '/etc/berth-tls')).toBe(!name.startsWith('csi-'));
+    const all = await objects({ values, args });
+    const { metadata, spec } = monitor.parse(all.find(({ kind }) => kind === 'PodMonitor'));
+    expect(metadata['labels']).toMatchObject({ release: 'a' });
+    expect(spec.podMetricsEndpoints.map(({ port }) => port)).toEqual(ports.map(([name]) => name));
+    expect(all.map((each) => each.metadata.name)).toContain('berth-metrics-reader');
+  },
+);
+
+test('without metrics nobody may ask about tokens, and no port is declared', async () => {
+  const text = await render({});
+  expect(text).not.toMatch(/tokenreviews|containerPort|PodMonitor/);
 });

@@ -83,6 +83,16 @@ export const valuesSchema = z.strictObject({
     controller: z.strictObject({ enabled: z.boolean(), image: imageReference, resources }),
     placement: toggle,
   }),
+  metrics: z.strictObject({
+    enabled: z.boolean(),
+    tlsSecret: z.union([className, z.literal('')]),
+    podMonitor: z.strictObject({
+      enabled: z.boolean(),
+      labels: texts,
+      interval: z.string().regex(/^([0-9]+(ms|[smhd]))+$/, 'expected a time such as 30s'),
+      tokenSecret: z.strictObject({ name: className, key: z.string() }),
+    }),
+  }),
   policies: toggle,
   test: z.strictObject({
     image: imageReference,

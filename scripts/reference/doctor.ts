@@ -20,7 +20,7 @@ export function doctorPage(): string {
 # berth doctor
 
 \`berth doctor\` looks at a node and says what is well, what is not, and what mends it: on a node without an agent, and in the
-agent's own container (\`kubectl -n berth-system exec POD -c berth -- berth doctor\`). It starts no program and changes nothing; each
+agent's own container (\`kubectl -n berth-system exec POD -- berth doctor\`). It starts no program and changes nothing; each
 probe has four seconds, so that a disk or a server that does not answer is a finding and not the end.
 
 \`--config FILE\` names the NodeConfig whose plugins are asked for (\`/etc/berth/config.yaml\` where there is one, else all with their

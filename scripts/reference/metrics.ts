@@ -15,7 +15,8 @@ interface Metric {
   readonly labelNames?: readonly string[];
 }
 
-async function metrics(): Promise<readonly Metric[]> {
+/** Every metric that there is, in the order of registration. Throws when docs/example.yaml is not valid. */
+export async function inventory(): Promise<readonly Metric[]> {
   const loaded = loadNodeConfig(await readFile(exampleFile, 'utf8'), undefined);
   if ('problems' in loaded) throw new Error('docs/example.yaml is not valid: run berth validate');
   const registry = createRegistry();
@@ -31,7 +32,7 @@ function row({ name, type, labelNames = [], help }: Metric): readonly string[] {
 
 /** The text of the page, before it is formatted. */
 export async function metricsPage(): Promise<string> {
-  const all = await metrics();
+  const all = await inventory();
   const headings = ['Metric', 'Type', 'Labels', 'Meaning'];
   const rowsOf = (prefix: string): (readonly string[])[] =>
     all
@@ -39,7 +40,7 @@ export async function metricsPage(): Promise<string> {
       .map(row)
       .toSorted((a, b) => (a[0] ?? '').localeCompare(b[0] ?? ''));
   const parts = [
-    ['The agent', ['berth_build_', 'berth_service_']],
+    ['The agent', ['berth_build_', 'berth_service_', 'berth_kubernetes_']],
     ['Network', ['berth_cni_']],
     ['Devices', ['berth_device_']],
     ['Storage', ['berth_csi_']],
@@ -54,11 +55,9 @@ export async function metricsPage(): Promise<string> {
 
 # Metrics
 
-The agent serves Prometheus text on \`/metrics\` of its loopback port (\`agent.port\`, 9880). The metrics of a plugin are there
-when its section is in the configuration. What to watch: \`berth_service_ready\` at 0 for minutes, \`berth_csi_pool_available_bytes\`
-and \`berth_cni_addresses{state="free"}\` coming near 0, \`berth_device_devices{health="unhealthy"}\` above 0,
-\`berth_csi_start_findings\` of the kinds \`damaged\`, \`unreadable\`, \`strangers\` and \`failed\` above 0, and any series of
-\`berth_csi_pool_unhealthy\` and \`berth_csi_volume_unhealthy\`.
+The agent serves Prometheus text on \`/metrics\` of its loopback port (\`agent.port\`, 9880), and with \`agent.metrics\` to your
+Prometheus. The metrics of a plugin are there when its section is in the configuration. How to scrape them, a dashboard, and what to
+watch, as rules: [monitoring.md](monitoring.md).
 
 ${tables.join('\n\n')}
 `;

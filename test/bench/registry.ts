@@ -3,6 +3,7 @@ import type { Benchmark } from './benchmark.ts';
 import { cniBenchmark } from './cni.ts';
 import { csiBenchmark } from './csi.ts';
 import { deviceBenchmark } from './device.ts';
+import { footprintBenchmark } from './footprint.ts';
 import { nodesBenchmark } from './nodes.ts';
 import { podsBenchmark } from './pods.ts';
 
@@ -12,4 +13,5 @@ export const benchmarks: readonly Benchmark[] = [
   csiBenchmark,
   podsBenchmark,
   nodesBenchmark,
+  footprintBenchmark,
 ];

@@ -5,6 +5,7 @@ import { kubectl } from '../../scripts/kubectl.ts';
 import { usePeers } from '../cluster/peers.ts';
 import { eventually, podManifest, useScene } from '../cluster/scene.ts';
 import { replaceAgents } from './agent.ts';
+import { startApiServer } from './controlplane.ts';
 import { invariantsHold } from './invariantshold.ts';
 import { knockAt, serve, streamTo } from './streams.ts';
 import type { End } from './streams.ts';
@@ -24,22 +25,11 @@ async function nodeRoutes(node: ClusterNode): Promise<string> {
   return (await node.exec(['sh', '-c', 'ip -4 route show proto 98; ip -6 route show proto 98'])).stdout;
 }
 
-async function startApiServer(): Promise<void> {
-  if (control.componentPid('kube-apiserver') !== undefined) return;
-  await control.start('kube-apiserver');
-  await eventually('the API server to be ready', 120, async () => {
-    const { code } = await cluster.kubectl(['get', '--raw', '/readyz']);
-    return code === 0 ? true : undefined;
-  });
-  // These would wait up to half a minute before they ask it again, and what follows with them.
-  for (const component of ['kube-controller-manager', 'kube-scheduler'] as const) await control.restart(component);
-}
-
 beforeAll(async () => {
   await scene.apply(...nodes.map(({ name }) => podManifest(`on-${name}`, { node: name })));
 });
 // Nothing else starts it again, and all that follows needs it.
-afterEach(startApiServer);
+afterEach(() => startApiServer(cluster, control));
 afterAll(async () => {
   await kubectl(cluster, ['delete', 'node', 'ghost', '--ignore-not-found']);
   await scene.remove('pod', '--all');
@@ -65,7 +55,7 @@ test('without an API server pods reach each other, also over agents that started
     }
   for (const each of running) await each.finish();
 
-  await startApiServer();
+  await startApiServer(cluster, control);
   await kubectl(cluster, ['create', '-f', '-'], {
     stdin: JSON.stringify({
       apiVersion: 'v1',

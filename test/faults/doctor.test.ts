@@ -201,7 +201,7 @@ const broken: readonly Broken[] = [
     breaking: nothing,
     severity: 'warning',
     says: /the agent is 0\.1\.0, and this program 0\.0\.9/,
-    fix: /exec POD -c berth -- berth doctor/,
+    fix: /exec POD -- berth doctor/,
     mending: nothing,
     after: inside,
   },

@@ -41,7 +41,7 @@ function isFacts(item: unknown): item is ServiceFacts {
   return typeof name === 'string' && typeof reason === 'string' && typeof its === 'string';
 }
 
-const logs = 'kubectl -n berth-system logs -l app.kubernetes.io/component=agent -c berth --tail=50';
+const logs = 'kubectl -n berth-system logs -l app.kubernetes.io/component=agent --tail=50';
 
 function judgeSockets({ alive, dead, socket }: AgentsSnapshot): Verdict {
   const evidence = alive.map((from) => ({ what: 'answers', from }));
@@ -91,7 +91,7 @@ function judgeVersion({ services, alive }: AgentsSnapshot, own: string): Verdict
   if (versions.every((each) => each === own)) return pass(`agent and program are ${own}`, evidence);
   return warning(
     `the agent is ${versions.join(', ')}, and this program ${own}: it may judge by other rules`,
-    'run the agent’s own: kubectl -n berth-system exec POD -c berth -- berth doctor',
+    'run the agent’s own: kubectl -n berth-system exec POD -- berth doctor',
     evidence,
   );
 }
@@ -101,7 +101,7 @@ export const agentProbes: readonly Probe[] = [
     id: 'agent.socket',
     title: 'an agent answers on this node',
     why: 'Without it running pods keep what they have, and new ones do not start.',
-    mend: '`kubectl -n berth-system rollout restart daemonset/berth`; `kubectl -n berth-system logs POD -c berth --previous` tells why it ended.',
+    mend: '`kubectl -n berth-system rollout restart daemonset/berth`; `kubectl -n berth-system logs POD --previous` tells why it ended.',
     of: always,
     read: readAgents,
     judge: judgeSockets,
@@ -119,7 +119,7 @@ export const agentProbes: readonly Probe[] = [
     id: 'agent.version',
     title: 'the agent is of the version of this program',
     why: 'A doctor of another version asks for other things.',
-    mend: '`kubectl -n berth-system exec POD -c berth -- berth doctor`',
+    mend: '`kubectl -n berth-system exec POD -- berth doctor`',
     of: always,
     read: readAgents,
     judge: (snapshot) => judgeVersion(snapshot, version),

@@ -35,11 +35,7 @@ function judgeReach(reached: Reach): Verdict {
     const evidence = { what: message, from: 'GET /version' };
     // On a node outside of a pod nobody says where the API is.
     if (code === 'FAILED_PRECONDITION')
-      return unknown(
-        message,
-        'kubectl -n berth-system exec POD -c berth -- berth doctor, or set agent.kubeconfig',
-        evidence,
-      );
+      return unknown(message, 'kubectl -n berth-system exec POD -- berth doctor, or set agent.kubeconfig', evidence);
     return failure(
       message,
       'curl -k https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/version from the node; kube-proxy and the firewall between this node and the API server',

@@ -86,7 +86,7 @@ function judgeMemory(limit: Awaited<ReturnType<typeof memoryLimit>>): Verdict {
     { what: `limit ${sizeText(bytes)}, in use ${sizeText(used)}`, from },
     ...(kills === 0 ? [] : [{ what: `${kills} processes ended by the kernel for want of memory`, from }]),
   ];
-  const fix = 'kubectl -n berth-system set resources daemonset/berth -c berth --limits=memory=512Mi';
+  const fix = 'kubectl -n berth-system set resources daemonset/berth --limits=memory=512Mi';
   if (kills > 0)
     return warning('the kernel has ended processes here because the limit of memory is too low', fix, ...evidence);
   if (bytes < leastMemory) return warning(`a limit of ${sizeText(bytes)} of memory is little`, fix, ...evidence);
@@ -146,7 +146,7 @@ export const limitProbes: readonly Probe[] = [
     id: 'limits.memory',
     title: 'the limit of memory is not too low',
     why: 'An agent that the kernel ends for want of memory starts anew, and meanwhile no pod starts.',
-    mend: '`kubectl -n berth-system set resources daemonset/berth -c berth --limits=memory=512Mi`',
+    mend: '`kubectl -n berth-system set resources daemonset/berth --limits=memory=512Mi`',
     of: always,
     read: async ({ roots }) => await memoryLimit(roots),
     judge: judgeMemory,

@@ -128,7 +128,7 @@ export const kubeletProbes: readonly Probe[] = [
     id: 'kubelet.driver-sockets',
     title: 'the storage driver offers itself to the kubelet',
     why: 'The kubelet finds the driver by a socket in `plugins_registry` and calls it over its own.',
-    mend: 'A running agent; `kubectl -n berth-system logs -l app.kubernetes.io/component=agent -c berth` tells why it does not serve.',
+    mend: 'A running agent; `kubectl -n berth-system logs -l app.kubernetes.io/component=agent --all-containers` tells why it does not serve.',
     of: ({ storage, kubelet }) => storage && { storage, rootDir: kubelet.rootDir },
     read: async (context, { storage: { driverName }, rootDir }) => [
       await socketOf(context, join(rootDir, pluginRegistryDirectory, `${driverName}-reg.sock`)),

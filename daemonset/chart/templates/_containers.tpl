@@ -4,8 +4,12 @@
 {{- $port := add (include "berth.port" .context | int) .place -}}
 {{- $args := printf "[run, --config, /etc/berth/config.yaml, --only, %s]" .plugin -}}
 {{- $resources := get .context.root.Values.resources .plugin -}}
+{{- $metrics := include "berth.metricsPort" (dict "context" .context "name" (printf "metrics-%s" .plugin) "place" .place) | fromYaml -}}
+{{/* For `berth doctor`, which sees in a container only what its plugin needs. */}}
+{{- $env := printf "- name: BERTH_ONLY\n  value: %s" .plugin -}}
+{{- with .env }}{{ $env = printf "%s\n%s" $env . }}{{ end -}}
 - name: {{ .plugin }}
-  {{- include "berth.agentProcess" (dict "root" .context.root "args" $args "port" $port "resources" $resources "env" .env) | nindent 2 }}
+  {{- include "berth.agentProcess" (dict "root" .context.root "args" $args "port" $port "resources" $resources "metrics" $metrics "env" $env) | nindent 2 }}
 {{- end }}
 
 {{- define "berth.networkContainer" -}}
@@ -79,8 +83,9 @@
 {{- $port := include "berth.port" . -}}
 {{- $args := "[run, --config, /etc/berth/config.yaml]" -}}
 {{- $plugins := .root.Values.plugins -}}
+{{- $metrics := include "berth.metricsPort" (dict "context" . "name" "metrics" "place" 0) | fromYaml -}}
 - name: berth
-  {{- include "berth.agentProcess" (dict "root" .root "args" $args "port" $port "resources" .root.Values.resources.berth) | nindent 2 }}
+  {{- include "berth.agentProcess" (dict "root" .root "args" $args "port" $port "resources" .root.Values.resources.berth "metrics" $metrics) | nindent 2 }}
   securityContext:
     # Mounts that the kubelet and pods shall see (Bidirectional) are refused to anything less.
     privileged: true

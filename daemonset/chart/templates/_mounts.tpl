@@ -4,6 +4,13 @@
 - name: config
   mountPath: /etc/berth
   readOnly: true
+{{- with .root.Values.metrics }}
+{{- if and .enabled .tlsSecret }}
+- name: metrics-tls
+  mountPath: /etc/berth-tls
+  readOnly: true
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "berth.mountRun" -}}
@@ -84,6 +91,13 @@
 - name: config
   configMap:
     name: berth-config{{ .group.suffix }}
+{{- with .root.Values.metrics }}
+{{- if and .enabled .tlsSecret }}
+- name: metrics-tls
+  secret:
+    secretName: {{ .tlsSecret }}
+{{- end }}
+{{- end }}
 - name: run
   hostPath: { path: /run/berth, type: DirectoryOrCreate }
 {{- if $plugins.network.enabled }}

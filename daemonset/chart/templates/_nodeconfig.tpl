@@ -1,14 +1,22 @@
 {{/* The NodeConfig of a group of nodes: `root` and the group's `config`. Folders that are the agent's own defaults are left out. */}}
 {{- define "berth.nodeConfig" -}}
 {{- $plugins := .root.Values.plugins }}
-{{- $folders := include "berth.folders" .root | fromYaml -}}
+{{- $folders := include "berth.folders" .root | fromYaml }}
+{{- $agent := deepCopy .config.agent }}
+{{- with .root.Values.metrics }}
+{{- if .enabled }}
+{{- $files := dict }}
+{{- if .tlsSecret }}{{ $files = dict "certFile" "/etc/berth-tls/tls.crt" "keyFile" "/etc/berth-tls/tls.key" }}{{ end }}
+{{- $_ := set $agent "metrics" (merge (dig "metrics" dict $agent) $files) }}
+{{- end }}
+{{- end -}}
 # What Berth does on each node. Every key has a default; `berth validate FILE` names everything that is wrong.
 apiVersion: berth.dev/v1alpha1
 kind: NodeConfig
 
 # The daemon itself. The port is on 127.0.0.1 of the node: /livez, /readyz, /metrics.
 agent:
-  {{- toYaml .config.agent | nindent 2 }}
+  {{- toYaml $agent | nindent 2 }}
 {{- if ne $folders.kubelet "/var/lib/kubelet" }}
 
 # The kubelet of this distribution.

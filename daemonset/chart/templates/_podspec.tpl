@@ -50,7 +50,7 @@ volumes:
   {{- include "berth.volumes" . | nindent 2 }}
 {{- end }}
 
-{{/* What every container of the agent has in common. `port` is where it serves, `resources` what it may use. */}}
+{{/* What every container of the agent has in common. `port` is where it serves, `metrics` what Prometheus reads, `resources` what it may use. */}}
 {{- define "berth.agentProcess" -}}
 image: {{ include "berth.image" .root }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
@@ -65,6 +65,11 @@ env:
     valueFrom:
       fieldRef:
         fieldPath: metadata.name
+  # Where agent.metrics listens.
+  - name: NODE_IP
+    valueFrom:
+      fieldRef:
+        fieldPath: status.hostIP
   # Node.js sizes its heap by the machine; this is for the limit below.
   - name: NODE_OPTIONS
     value: --max-old-space-size={{ .root.Values.nodeHeapMiB }}
@@ -74,6 +79,12 @@ env:
   {{- with .root.Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- with .metrics }}
+# By HTTPS, and only to those who may read them.
+ports:
+  - name: {{ .name }}
+    containerPort: {{ .port }}
+{{- end }}
 # On 127.0.0.1, so that only the node itself can ask.
 livenessProbe:
   httpGet: { host: 127.0.0.1, port: {{ .port }}, path: /livez }
@@ -94,4 +105,12 @@ terminationMessagePolicy: FallbackToLogsOnError
 {{/* The loopback port that the configuration says. */}}
 {{- define "berth.port" -}}
 {{ dig "port" 9880 .group.config.agent }}
+{{- end }}
+
+{{/* The port of a container for Prometheus, with its name: that of the container at a place, where metrics are on. */}}
+{{- define "berth.metricsPort" -}}
+{{- if .context.root.Values.metrics.enabled }}
+{{- $first := dig "metrics" "port" 9883 .context.group.config.agent | int }}
+{{- dict "name" .name "port" (add $first .place) | toYaml }}
+{{- end }}
 {{- end }}

@@ -7,6 +7,7 @@
 {{- include "berth.refuseFolders" . }}
 {{- include "berth.refuseGroups" . }}
 {{- include "berth.refuseDriver" . }}
+{{- include "berth.refuseMetrics" . }}
 {{- end }}
 
 {{- define "berth.refuseCluster" -}}
@@ -28,6 +29,27 @@
 {{- end }}
 {{- if not (.Capabilities.APIVersions.Has "snapshot.storage.k8s.io/v1") }}
 {{- fail "this cluster has no snapshot API: install the snapshot CRDs first (docs/claims.md), or switch snapshots.class, snapshots.controller and snapshots.placement off; for `helm template` add --api-versions snapshot.storage.k8s.io/v1" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "berth.refuseMetrics" -}}
+{{- $metrics := .Values.metrics }}
+{{- if $metrics.podMonitor.enabled }}
+{{- if not $metrics.enabled }}
+{{- fail "metrics.podMonitor would find nothing to read: set metrics.enabled=true too" }}
+{{- end }}
+{{- if not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/PodMonitor") }}
+{{- fail "this cluster has no PodMonitor: install the Prometheus operator first, or set metrics.podMonitor.enabled=false; for `helm template` add --api-versions monitoring.coreos.com/v1/PodMonitor" }}
+{{- end }}
+{{- end }}
+{{- range (include "berth.groups" . | fromYaml).list }}
+{{- $own := dig "agent" "metrics" dict .config }}
+{{- if and $own (not $metrics.enabled) }}
+{{- fail "config.agent.metrics is set, and the agents have not the rights for it: set metrics.enabled=true" }}
+{{- end }}
+{{- if and $metrics.tlsSecret (or (hasKey $own "certFile") (hasKey $own "keyFile")) }}
+{{- fail "metrics.tlsSecret and config.agent.metrics.certFile both say which certificate: leave one out" }}
 {{- end }}
 {{- end }}
 {{- end }}
