@@ -1,8 +1,8 @@
 /** The real process, as Kubernetes starts and stops it. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 let folder = '';
@@ -92,12 +93,22 @@ describe('the command line', () => {
     [['doctor', '--only', 'sails'], 2, '', 'Allowed choices are network, devices, storage'],
     [['doctor', '--config', '/nowhere'], 2, '', 'ENOENT'],
     [['doctor', '-o', 'table'], 2, '', 'Allowed choices are text, json, yaml'],
+    [['completion', 'bash'], 0, 'complete -F __berth_complete berth', ''],
+    [['completion', 'csh'], 2, '', 'Allowed choices are bash, zsh, fish'],
+    [['__complete', 'get', 'po'], 0, 'pools\n:4\n', ''],
     [['get', 'pools', '--socket', '/nowhere/agent.sock'], 1, '', 'no agent runs here'],
   ])('berth %j exits with %i', async (args, code, stdout, stderr) => {
     const result = await berth(...args).ended;
     expect(result.code).toBe(code);
     expect(result.stdout).toContain(stdout);
     expect(result.stderr).toContain(stderr);
+  });
+
+  test('by the name kubectl-berth it is the plugin of kubectl', async () => {
+    const link = join(folder, 'kubectl-berth');
+    await symlink(join(import.meta.dirname, 'main.ts'), link);
+    const { stdout } = await promisify(execFile)(process.execPath, [link, 'version']);
+    expect(stdout).toMatch(/^kubectl-berth 0\.1\.0 /);
   });
 
   test.each(['run', 'validate'])(

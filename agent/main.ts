@@ -1,8 +1,11 @@
-/** The command line `berth`: run, validate, get, inspect, page, explain, doctor, undelete, uninstall, version. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
+/** The command line `berth`, and under the name `kubectl-berth` that for a whole cluster. Exit codes: 0 well, 1 failed, 2 wrong arguments or configuration. */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../kit/errors.ts';
 import { documents, kinds, outputs, reports } from './commands/choices.ts';
 import type { Document, Kind, Output, Report } from './commands/choices.ts';
+import { completionScript, shells } from './kubectl/completion/scripts.ts';
+import type { Shell } from './kubectl/completion/scripts.ts';
+import { isPluginName } from './kubectl/name.ts';
 import { plugins } from './part.ts';
 import type { Plugin } from './part.ts';
 import { version } from './version.ts';
@@ -137,8 +140,28 @@ program
     process.stdout.write(`berth ${version} (node ${process.versions.node})\n`);
   });
 
+program
+  .command('completion')
+  .description('print what makes a shell complete the words of this program')
+  .addArgument(new Argument('<shell>').choices(shells))
+  .action((shell: Shell) => {
+    process.stdout.write(completionScript(shell, 'berth'));
+  });
+
+/** What is not for `berth`'s own words: the plugin of kubectl, and what shells ask while a line is typed. */
+async function runOther(): Promise<number | undefined> {
+  const [first, ...words] = process.argv.slice(2);
+  if (!isPluginName(process.argv[1]) && first !== '__complete') return undefined;
+  const { answerWords, runClient } = await import('./kubectl/client.ts');
+  return first === '__complete' && !isPluginName(process.argv[1])
+    ? await answerWords(program, words, process.env)
+    : await runClient(process.argv.slice(2), process.env);
+}
+
 try {
-  await program.parseAsync();
+  const code = await runOther();
+  if (code === undefined) await program.parseAsync();
+  else process.exitCode = code;
 } catch (error) {
   // commander has already printed what was wrong with the arguments; --help is an "error" of exit code 0.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usageExit;

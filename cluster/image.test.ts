@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { layerEntries } from './image.ts';
-import { createTar } from './tar.ts';
+import { createTar } from '../kit/tar.ts';
 
 test('a layer names every folder once and before what is in it', () => {
   const entries = layerEntries([

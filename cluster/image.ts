@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../kit/durablefile.ts';
 import { cacheFolder } from './cache.ts';
-import { createTar } from './tar.ts';
-import type { TarEntry } from './tar.ts';
+import { createTar } from '../kit/tar.ts';
+import type { TarEntry } from '../kit/tar.ts';
 
 /** A file of an image: from this machine (`source`), with given content, a symbolic link or a folder. Paths begin with `/`. */
 export type ImageFile =

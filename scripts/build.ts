@@ -9,6 +9,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { debianRelease } from './debian.ts';
 import { buildExecutable, executableNotices, executableParts } from './executable.ts';
 import { debianComponents, npmComponent, packageFolders, spdxDocument } from './sbom.ts';
+import { buildPlugin, forOlderModules } from './plugin.ts';
 import { toolchainStatus, withToolchain } from './toolchain.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -84,6 +85,12 @@ const parts: readonly Part[] = [
     outputs: ['berth.mjs', 'protos', 'page', 'LICENSE', sbomFile],
     make: makeAgent,
   },
+  {
+    name: 'kubectl-berth',
+    inputs: ['agent', 'cni/views.ts', 'kit', 'package.json', 'package-lock.json', 'scripts/plugin.ts'],
+    outputs: ['kubectl-berth', 'kubectl_complete-berth'],
+    make: makePlugin,
+  },
 ];
 
 /** Makes what is missing or out of date in dist/. Resolves to the hash of everything dist/ is made of. */
@@ -102,6 +109,11 @@ export async function build(progress: (line: string) => void): Promise<string> {
   return createHash('sha256').update(JSON.stringify(stamps)).digest('hex');
 }
 
+async function makePlugin(): Promise<void> {
+  await buildPlugin(distFolder);
+  await promisify(execFile)(nodeProgram, [join(distFolder, 'kubectl-berth'), 'version']);
+}
+
 async function makeAgent(): Promise<void> {
   const outfile = join(distFolder, 'berth.mjs');
   const { metafile } = await bundle({
@@ -114,14 +126,7 @@ async function makeAgent(): Promise<void> {
     format: 'esm',
     target: 'node26',
     external: ['koffi'],
-    // Libraries in the older module format ask for these three by name.
-    banner: {
-      js: [
-        "import { createRequire as __createRequire } from 'node:module';",
-        'const require = __createRequire(import.meta.url);',
-        'const __dirname = import.meta.dirname, __filename = import.meta.filename;',
-      ].join('\n'),
-    },
+    banner: { js: `#!/usr/bin/env node\n${forOlderModules}` },
     logLevel: 'error',
     legalComments: 'inline',
   });

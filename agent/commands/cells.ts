@@ -6,8 +6,14 @@ export interface TableOptions {
   readonly now: number;
 }
 
-/** Makes the text of a table of items as the agent sent them. */
-export type Table = (items: readonly unknown[], options: TableOptions) => string;
+/** A table before it is text; every row has as many cells as there are headings. */
+export interface Sheet {
+  readonly headings: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** Makes the tables, mostly one, of items as the agent sent them. */
+export type Table = (items: readonly unknown[], options: TableOptions) => readonly Sheet[];
 
 export function orNone(text: string): string {
   return text === '' ? '<none>' : text;

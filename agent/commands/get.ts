@@ -1,6 +1,7 @@
 /** `berth get KIND`: asks the running agent and prints what it has, as a table like kubectl's or for programs. */
 import { stringify } from 'yaml';
 import { BerthError } from '../../kit/errors.ts';
+import { formatTable } from '../../kit/table.ts';
 import { askAgent } from './ask.ts';
 import { storedKinds } from './choices.ts';
 import type { Kind, Output } from './choices.ts';
@@ -36,5 +37,6 @@ export function format(kind: Kind, output: Output, items: readonly unknown[], no
   if (output === 'json') return `${JSON.stringify({ items }, null, 2)}\n`;
   if (output === 'yaml') return stringify({ items });
   if (items.length === 0) return kind === 'trash' ? 'The trash is empty.\n' : `No ${kind} found.\n`;
-  return tables[kind](items, { wide: output === 'wide', now });
+  const sheets = tables[kind](items, { wide: output === 'wide', now });
+  return sheets.map(({ headings, rows }) => formatTable(headings, rows)).join('\n');
 }

@@ -1,21 +1,17 @@
 /** The tables of storage: pools, volumes, snapshots, trash. */
 import type { SnapshotView, StoragePoolView, TrashView, VolumeView } from '../../csi/views.ts';
-import { formatTable } from '../../kit/table.ts';
 import { ageText, orNone, sizeText } from './cells.ts';
-import type { Table, TableOptions } from './cells.ts';
+import type { Sheet, Table, TableOptions } from './cells.ts';
 import type { storedKinds } from './choices.ts';
 import { harmless } from './harmless.ts';
 
 /** Names are what somebody called a claim or wrote into a record on disk. */
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  return formatTable(
-    headings,
-    rows.map((row) => row.map((cell) => harmless(orNone(cell)))),
-  );
+function sheet(headings: readonly string[], rows: readonly (readonly string[])[]): Sheet {
+  return { headings, rows: rows.map((row) => row.map((cell) => harmless(orNone(cell)))) };
 }
 
-export function storagePoolTable(pools: readonly StoragePoolView[], { wide }: TableOptions): string {
-  return table(
+export function storagePoolSheet(pools: readonly StoragePoolView[], { wide }: TableOptions): Sheet {
+  return sheet(
     [
       ...['POOL', 'ENGINE', 'SIZE', 'FREE', 'RESERVED', 'AVAILABLE', 'TRASH', 'VOLUMES', 'SNAPSHOTS'],
       ...(wide ? ['ID', 'PATH'] : []),
@@ -33,8 +29,8 @@ export function storagePoolTable(pools: readonly StoragePoolView[], { wide }: Ta
 }
 
 export const storageTables: Readonly<Record<(typeof storedKinds)[number], Table>> = {
-  volumes: (items, { wide, now }) =>
-    table(
+  volumes: (items, { wide, now }) => [
+    sheet(
       [
         ...['ID', 'CLAIM', 'POOL', 'TYPE', 'SIZE', 'USED', 'PROVISIONING', 'STATE', 'HEALTH', 'PODS', 'SOURCE', 'AGE'],
         ...(wide ? ['NAME', 'ALLOCATED', 'PUBLISHED'] : []),
@@ -55,8 +51,9 @@ export const storageTables: Readonly<Record<(typeof storedKinds)[number], Table>
         ...(wide ? [item.name, sizeText(item.allocated), item.published.map(({ path }) => path).join(',')] : []),
       ]),
     ),
-  snapshots: (items, { wide, now }) =>
-    table(
+  ],
+  snapshots: (items, { wide, now }) => [
+    sheet(
       [
         ...['ID', 'SOURCE', 'CLAIM', 'POOL', 'TYPE', 'SIZE', 'RESERVED', 'GROUP', 'STATE', 'AGE'],
         ...(wide ? ['NAME', 'ALLOCATED'] : []),
@@ -75,8 +72,9 @@ export const storageTables: Readonly<Record<(typeof storedKinds)[number], Table>
         ...(wide ? [item.name, sizeText(item.allocated)] : []),
       ]),
     ),
-  trash: (items, { wide, now }) =>
-    table(
+  ],
+  trash: (items, { wide, now }) => [
+    sheet(
       ['ID', 'KIND', 'CLAIM', 'POOL', 'TYPE', 'SIZE', 'DELETED', 'LEFT', ...(wide ? ['NAME'] : []), 'REASON'],
       (items as readonly TrashView[]).map((item) => [
         item.id,
@@ -91,6 +89,7 @@ export const storageTables: Readonly<Record<(typeof storedKinds)[number], Table>
         item.reason,
       ]),
     ),
+  ],
 };
 
 /** `ready` says nothing of where it is. */

@@ -1,27 +1,23 @@
-/** The tables of `berth get`, one for each kind; each takes the items as the agent sent them. */
+/** The tables of `berth get`, those of each kind; each takes the items as the agent sent them. */
 import type { AddressPoolView, AttachmentView, RouteView } from '../../cni/views.ts';
 import type { DeviceView, InventoryView } from '../../deviceplugin/views.ts';
-import { formatTable } from '../../kit/table.ts';
 import type { StoragePoolView } from '../../csi/views.ts';
 import { ageText, orNone } from './cells.ts';
-import type { Table, TableOptions } from './cells.ts';
+import type { Sheet, Table, TableOptions } from './cells.ts';
 import type { Kind } from './choices.ts';
-import { storagePoolTable, storageTables } from './storagetables.ts';
+import { storagePoolSheet, storageTables } from './storagetables.ts';
 
 export const tables: Readonly<Record<Kind, Table>> = {
-  pools: (items, options) =>
-    poolTables(items as readonly (AddressPoolView | StoragePoolView)[], options)
-      .filter((table) => table !== '')
-      .join('\n'),
+  pools: (items, options) => poolSheets(items as readonly (AddressPoolView | StoragePoolView)[], options),
   routes: (items) =>
-    formatTable(
+    sheet(
       ['NODE', 'RANGE', 'WAY', 'VIA', 'REASON'],
       (items as readonly RouteView[]).map(({ node, range, way, via, reason }) =>
         [node, range, way, via, reason].map(orNone),
       ),
     ),
   attachments: (items, { wide, now }) =>
-    formatTable(
+    sheet(
       [
         ...['NAMESPACE', 'POD', 'INTERFACE', 'ADDRESS', 'PORTS', 'INGRESS', 'EGRESS', 'AGE'],
         ...(wide ? ['STATE', 'LINK', 'MTU', 'CONTAINER'] : []),
@@ -39,7 +35,7 @@ export const tables: Readonly<Record<Kind, Table>> = {
       ]),
     ),
   devices: (items, { wide }) =>
-    formatTable(
+    sheet(
       ['RESOURCE', 'ID', 'NODES', 'HEALTH', 'NUMA', 'USED', ...(wide ? ['HOLDERS'] : []), 'REASON'],
       (items as readonly DeviceView[]).map((item) => [
         item.resource,
@@ -55,7 +51,7 @@ export const tables: Readonly<Record<Kind, Table>> = {
       ]),
     ),
   inventory: (items, { wide }) =>
-    formatTable(
+    sheet(
       [
         'NODE',
         'SUBSYSTEM',
@@ -82,11 +78,13 @@ export const tables: Readonly<Record<Kind, Table>> = {
   ...storageTables,
 };
 
+/** One table. */
+function sheet(headings: readonly string[], rows: readonly (readonly string[])[]): readonly [Sheet] {
+  return [{ headings, rows }];
+}
+
 /** Pools of addresses and of storage have little in common: one table for each, as kubectl prints several kinds. */
-function poolTables(
-  items: readonly (AddressPoolView | StoragePoolView)[],
-  options: TableOptions,
-): readonly [string, string] {
+function poolSheets(items: readonly (AddressPoolView | StoragePoolView)[], options: TableOptions): readonly Sheet[] {
   const addresses = items.filter((item) => item.kind === 'addresses');
   const storage = items.filter((item) => item.kind === 'storage');
   const rows = addresses.map(({ range, size, used, free, cooling }) => [
@@ -94,8 +92,8 @@ function poolTables(
     ...[size, used, free, cooling].map(String),
   ]);
   return [
-    rows.length === 0 ? '' : formatTable(['RANGE', 'SIZE', 'USED', 'FREE', 'COOLING'], rows),
-    storage.length === 0 ? '' : storagePoolTable(storage, options),
+    ...(rows.length === 0 ? [] : sheet(['RANGE', 'SIZE', 'USED', 'FREE', 'COOLING'], rows)),
+    ...(storage.length === 0 ? [] : [storagePoolSheet(storage, options)]),
   ];
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { describe as describeNode } from '../../agent/commands/explain.ts';
-import { tables } from '../../agent/commands/tables.ts';
+import { format } from '../../agent/commands/get.ts';
 import { recorded } from '../../deviceplugin/fake/recorded.ts';
 import type { RecordedDevice } from '../../deviceplugin/fake/recordeddevice.ts';
 import type { Explanation } from '../../deviceplugin/units/explain.ts';
@@ -167,8 +167,8 @@ test('log, metrics, `berth get` and `berth explain` cannot be steered and stay s
   const asked = serials.flatMap(([, serial], index) => [`/dev/ttyUSB${index}`, serial.slice(0, 100)]);
   const explained = await Promise.all(asked.map(async (of) => (await explain?.(of))?.[0] as Explanation));
   const shown = [
-    tables.devices((await devices?.('')) ?? [], { wide: true, now: 0 }),
-    tables.inventory((await inventory?.('')) ?? [], { wide: true, now: 0 }),
+    format('devices', 'wide', (await devices?.('')) ?? [], 0),
+    format('inventory', 'wide', (await inventory?.('')) ?? [], 0),
     ...explained.map((explanation) => describeNode(explanation, true)),
   ];
   for (const text of shown) {

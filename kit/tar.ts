@@ -1,5 +1,5 @@
-/** Writes tar archives (ustar) in memory. No reading; names of up to 100 bytes, which is all an image of ours needs. */
-import { BerthError } from '../kit/errors.ts';
+/** Writes tar archives (ustar) in memory. No reading; paths of up to 255 bytes where a slash parts them well, else of 100. */
+import { BerthError } from './errors.ts';
 
 export type TarEntry =
   | { readonly path: string; readonly type: 'file'; readonly content: Uint8Array; readonly mode?: number }
@@ -34,7 +34,9 @@ function header(entry: TarEntry): Buffer {
   };
   const types = { file: '0', symlink: '2', folder: '5' };
   const modes = { file: 0o644, symlink: 0o777, folder: 0o755 };
-  text(entry.type === 'folder' ? `${entry.path}/` : entry.path, 0, 100);
+  const [prefix, name] = partsOf(entry.type === 'folder' ? `${entry.path}/` : entry.path);
+  text(name, 0, 100);
+  text(prefix, 345, 155);
   octal('mode' in entry ? (entry.mode ?? modes[entry.type]) : modes[entry.type], 100, 8);
   octal(0, 108, 8);
   octal(0, 116, 8);
@@ -52,4 +54,14 @@ function header(entry: TarEntry): Buffer {
     7,
   );
   return bytes;
+}
+
+/** A long path goes into two fields, the first of which ends before a slash. */
+function partsOf(path: string): readonly [prefix: string, name: string] {
+  if (Buffer.byteLength(path) <= 100) return ['', path];
+  for (let slash = path.indexOf('/', 1); slash !== -1; slash = path.indexOf('/', slash + 1)) {
+    const [prefix, name] = [path.slice(0, slash), path.slice(slash + 1)];
+    if (name !== '' && Buffer.byteLength(name) <= 100 && Buffer.byteLength(prefix) <= 155) return [prefix, name];
+  }
+  return ['', path];
 }
