@@ -27,7 +27,7 @@ async function serve(states: readonly ServiceState[], metrics = () => Promise.re
   endings.push(() => endpoint.stop());
   endpoint.start();
   const url = `http://127.0.0.1:${port}`;
-  await vi.waitUntil(async () => (await fetch(`${url}/livez`).catch(() => undefined))?.ok);
+  await vi.waitUntil(async () => (await fetch(`${url}/livez`).catch(() => undefined))?.ok, { timeout: 20_000 });
   return url;
 }
 
@@ -105,5 +105,7 @@ test('a port in use is taken over as soon as it is free', async () => {
   endpoint.start();
   expect(await failed.promise).toMatchObject({ event: 'endpoint.listen_failed', port });
   await release();
-  await vi.waitUntil(async () => (await fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined))?.ok);
+  await vi.waitUntil(async () => (await fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined))?.ok, {
+    timeout: 20_000,
+  });
 });

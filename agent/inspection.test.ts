@@ -49,7 +49,7 @@ async function serve(): Promise<Inspection> {
   const inspection = new Inspection(path, [network, devices, storage], log);
   running.push(inspection);
   inspection.start();
-  await vi.waitUntil(async () => (await stat(path).catch(() => undefined))?.isSocket());
+  await vi.waitUntil(async () => (await stat(path).catch(() => undefined))?.isSocket(), { timeout: 20_000 });
   return inspection;
 }
 
@@ -107,7 +107,7 @@ test('replaces what a killed agent left, and leaves the socket of a successor', 
   const after = new Inspection(path, [], log);
   running.push(after);
   after.start();
-  await vi.waitUntil(async () => (await stat(path)).ino !== first);
+  await vi.waitUntil(async () => (await stat(path)).ino !== first, { timeout: 20_000 });
   await before.stop();
   expect((await ask('/v1/pools'))[0]).toBe(404);
 });

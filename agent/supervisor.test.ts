@@ -39,11 +39,11 @@ test('a service that cannot start is tried again and says why until it serves', 
   const supervisor = new Supervisor(service, silent, [0]);
   expect(supervisor.notReady()).toBe('is starting');
   supervisor.start();
-  await vi.waitUntil(() => service.calls.length === 2);
+  await vi.waitUntil(() => service.calls.length === 2, { timeout: 20_000 });
   expect(supervisor.notReady()).toBe('could not start: pool "fast" is not mounted');
   expect(supervisor.failures).toBe(1);
   second.resolve(undefined);
-  await vi.waitUntil(() => supervisor.notReady() === undefined);
+  await vi.waitUntil(() => supervisor.notReady() === undefined, { timeout: 20_000 });
   service.reason = 'the kubelet is away';
   expect(supervisor.notReady()).toBe('the kubelet is away');
   await expect(supervisor.stop(never)).resolves.toBe(true);
@@ -54,7 +54,7 @@ test('stopping while waiting for the next attempt ends the waiting and stops not
   const service = new ScriptedService(() => Promise.reject(new Error('broken')));
   const supervisor = new Supervisor(service, silent, [3_600_000]);
   supervisor.start();
-  await vi.waitUntil(() => supervisor.failures === 1);
+  await vi.waitUntil(() => supervisor.failures === 1, { timeout: 20_000 });
   await expect(supervisor.stop(never)).resolves.toBe(true);
   expect(service.calls).toEqual(['start']);
 });
@@ -77,7 +77,7 @@ test('a service that does not end in time is given up and named so', async () =>
   service.stop = () => Promise.withResolvers<never>().promise;
   const supervisor = new Supervisor(service, silent);
   supervisor.start();
-  await vi.waitUntil(() => supervisor.notReady() === undefined);
+  await vi.waitUntil(() => supervisor.notReady() === undefined, { timeout: 20_000 });
   const deadline = new AbortController();
   const stopped = supervisor.stop(deadline.signal);
   deadline.abort();

@@ -39,16 +39,22 @@ test('a kubelet that has another list than it was sent is seen, and one that has
     services: { 'v1.PodResourcesLister': { GetAllocatableResources: () => ({ devices }) } },
     log: pino({ enabled: false }),
   });
-  await vi.waitFor(() => {
-    expect(Object.fromEntries(seen)).toEqual({ 'a.b/one': -2, 'a.b/two': -1 });
-  });
+  await vi.waitFor(
+    () => {
+      expect(Object.fromEntries(seen)).toEqual({ 'a.b/one': -2, 'a.b/two': -1 });
+    },
+    { timeout: 20_000 },
+  );
   devices = [
     { resource_name: 'a.b/one', device_ids: ['u::0', 'u::1'] },
     // Once for each of its NUMA nodes.
     { resource_name: 'a.b/two', device_ids: ['w::0'] },
     { resource_name: 'a.b/two', device_ids: ['w::0'] },
   ];
-  await vi.waitFor(() => {
-    expect(Object.fromEntries(seen)).toEqual({ 'a.b/one': 0, 'a.b/two': 0 });
-  });
+  await vi.waitFor(
+    () => {
+      expect(Object.fromEntries(seen)).toEqual({ 'a.b/one': 0, 'a.b/two': 0 });
+    },
+    { timeout: 20_000 },
+  );
 });

@@ -81,22 +81,31 @@ test('a probed device is offered when its probe has succeeded, and withdrawn whe
   const health = { command: ['/bin/sh', '-c', `test ! -e ${flag}`], intervalSeconds: 0.1, failures: 1 };
   const running = start([{ ...serial, health }], plugged);
   expect(healthOf(running)).toEqual(['was not probed yet']);
-  await vi.waitFor(() => {
-    expect(healthOf(running)).toEqual([undefined]);
-  });
+  await vi.waitFor(
+    () => {
+      expect(healthOf(running)).toEqual([undefined]);
+    },
+    { timeout: 20_000 },
+  );
   await writeFile(flag, '');
-  await vi.waitFor(() => {
-    expect(healthOf(running)).toEqual(['failed /bin/sh (exit code 1)']);
-  });
+  await vi.waitFor(
+    () => {
+      expect(healthOf(running)).toEqual(['failed /bin/sh (exit code 1)']);
+    },
+    { timeout: 20_000 },
+  );
 });
 
 test('identities and CDI files are written at the start, and stay for the next agent', async () => {
   const running = start([{ ...serial, injection: 'cdi' }], plugged);
   const [id = ''] = running.snapshot.get('a.b/serial')?.units.keys() ?? [];
-  await vi.waitFor(async () => {
-    expect(await readFile(join(folder, 'state/identities.json'), 'utf8')).toContain(id);
-    expect(await readdir(join(folder, 'cdi'))).toEqual(['berth-a.b_serial.json']);
-  });
+  await vi.waitFor(
+    async () => {
+      expect(await readFile(join(folder, 'state/identities.json'), 'utf8')).toContain(id);
+      expect(await readdir(join(folder, 'cdi'))).toEqual(['berth-a.b_serial.json']);
+    },
+    { timeout: 20_000 },
+  );
   await running.stop(AbortSignal.timeout(1_000));
   expect(await readdir(join(folder, 'cdi'))).toEqual(['berth-a.b_serial.json']);
 });

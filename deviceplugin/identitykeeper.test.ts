@@ -27,9 +27,12 @@ test('what is remembered is in the file soon, in a folder that need not be there
   const file = join(folder, 'devices/identities.json');
   const keeper = createIdentityKeeper(file, before, silent);
   keeper.keep(after);
-  await vi.waitFor(async () => {
-    expect((await loadIdentityMemory(file)).memory).toEqual(after);
-  });
+  await vi.waitFor(
+    async () => {
+      expect((await loadIdentityMemory(file)).memory).toEqual(after);
+    },
+    { timeout: 20_000 },
+  );
   await keeper.stop(after);
 });
 
@@ -40,15 +43,21 @@ test('what could not be written is written when it can be, with no device coming
   const told = vi.spyOn(silent, 'warn');
   const keeper = createIdentityKeeper(join(devices, 'identities.json'), before, silent);
   keeper.keep(after);
-  await vi.waitFor(() => {
-    expect(told).toHaveBeenCalledOnce();
-  });
+  await vi.waitFor(
+    () => {
+      expect(told).toHaveBeenCalledOnce();
+    },
+    { timeout: 20_000 },
+  );
   await rm(devices);
   await mkdir(devices);
   await vi.advanceTimersByTimeAsync(30_000);
-  await vi.waitFor(async () => {
-    expect((await loadIdentityMemory(join(devices, 'identities.json'))).memory).toEqual(after);
-  });
+  await vi.waitFor(
+    async () => {
+      expect((await loadIdentityMemory(join(devices, 'identities.json'))).memory).toEqual(after);
+    },
+    { timeout: 20_000 },
+  );
   await keeper.stop(after);
 });
 

@@ -81,52 +81,70 @@ const two = state({ name: 'a.b/two' }, [unit('v', ['/dev/v'])]);
 test('every resource has a session, and one that goes says that it has nothing any more', async () => {
   offers.update(snapshot(one, two));
   expect(offers.notReady()).toContain('a.b/one is not registered with the kubelet');
-  await vi.waitFor(() => {
-    expect(offers.notReady()).toBeUndefined();
-  });
+  await vi.waitFor(
+    () => {
+      expect(offers.notReady()).toBeUndefined();
+    },
+    { timeout: 20_000 },
+  );
   offers.update(snapshot(two));
-  await vi.waitFor(() => {
-    expect(heard.filter((each) => each.startsWith('a.b/one'))).toEqual([
-      'a.b/one registers',
-      'a.b/one: u::0',
-      'a.b/one: ',
-      'a.b/one ended',
-    ]);
-  });
+  await vi.waitFor(
+    () => {
+      expect(heard.filter((each) => each.startsWith('a.b/one'))).toEqual([
+        'a.b/one registers',
+        'a.b/one: u::0',
+        'a.b/one: ',
+        'a.b/one ended',
+      ]);
+    },
+    { timeout: 20_000 },
+  );
   expect(offers.notReady()).toBeUndefined();
 });
 
 test('a resource that comes back while it is withdrawn begins when its old session has ended', async () => {
   offers.update(snapshot(one));
-  await vi.waitFor(() => {
-    expect(heard).toContain('a.b/one: u::0');
-  });
+  await vi.waitFor(
+    () => {
+      expect(heard).toContain('a.b/one: u::0');
+    },
+    { timeout: 20_000 },
+  );
   offers.update(snapshot());
   const back = state({ name: 'a.b/one' }, [unit('w', ['/dev/w'])]);
   offers.update(snapshot(back));
   expect(offers.notReady()).toBe('a.b/one is still being withdrawn, and is offered again then');
-  await vi.waitFor(() => {
-    expect(heard).toEqual([
-      'a.b/one registers',
-      'a.b/one: u::0',
-      'a.b/one: ',
-      'a.b/one ended',
-      'a.b/one registers',
-      'a.b/one: w::0',
-    ]);
-  });
+  await vi.waitFor(
+    () => {
+      expect(heard).toEqual([
+        'a.b/one registers',
+        'a.b/one: u::0',
+        'a.b/one: ',
+        'a.b/one ended',
+        'a.b/one registers',
+        'a.b/one: w::0',
+      ]);
+    },
+    { timeout: 20_000 },
+  );
 });
 
 test('nothing is left of a resource that has gone in the metrics', async () => {
   offers.update(snapshot(one));
-  await vi.waitFor(() => {
-    expect(offers.notReady()).toBeUndefined();
-  });
+  await vi.waitFor(
+    () => {
+      expect(offers.notReady()).toBeUndefined();
+    },
+    { timeout: 20_000 },
+  );
   expect(await registry.metrics()).toContain('resource="a.b/one"');
   offers.update(snapshot());
-  await vi.waitFor(async () => {
-    expect(await registry.metrics()).not.toContain('a.b/one');
-  });
+  await vi.waitFor(
+    async () => {
+      expect(await registry.metrics()).not.toContain('a.b/one');
+    },
+    { timeout: 20_000 },
+  );
   expect(offers.notReady()).toBeUndefined();
 });
 
@@ -144,12 +162,18 @@ test('a resource whose sockets cannot be is told of once, and holds up no other'
 
 test('the end withdraws nothing: another agent may come', async () => {
   offers.update(snapshot(one));
-  await vi.waitFor(() => {
-    expect(heard).toContain('a.b/one: u::0');
-  });
+  await vi.waitFor(
+    () => {
+      expect(heard).toContain('a.b/one: u::0');
+    },
+    { timeout: 20_000 },
+  );
   await offers.stop(AbortSignal.timeout(1_000));
-  await vi.waitFor(() => {
-    expect(heard).toContain('a.b/one ended');
-  });
+  await vi.waitFor(
+    () => {
+      expect(heard).toContain('a.b/one ended');
+    },
+    { timeout: 20_000 },
+  );
   expect(heard).not.toContain('a.b/one: ');
 });

@@ -71,15 +71,21 @@ test('a mounted ConfigMap is followed from one version to the next, each seen wh
   const seen: (readonly string[])[] = [];
   const end = new AbortController();
   followRulesFolder(folder, config, (content) => seen.push(namesOf(content)), end.signal);
-  await vi.waitFor(() => {
-    expect(seen).toEqual([['a.b/one', 'a.b/two']]);
-  });
+  await vi.waitFor(
+    () => {
+      expect(seen).toEqual([['a.b/one', 'a.b/two']]);
+    },
+    { timeout: 20_000 },
+  );
   await version('..2', { 'a.yaml': rule('three'), 'b.yaml': rule('four') });
-  await vi.waitFor(() => {
-    expect(seen).toEqual([
-      ['a.b/one', 'a.b/two'],
-      ['a.b/three', 'a.b/four'],
-    ]);
-  });
+  await vi.waitFor(
+    () => {
+      expect(seen).toEqual([
+        ['a.b/one', 'a.b/two'],
+        ['a.b/three', 'a.b/four'],
+      ]);
+    },
+    { timeout: 20_000 },
+  );
   end.abort();
 });

@@ -72,20 +72,29 @@ test('what is there is offered and shown, whatever the kubelet does', async () =
 test('rules are taken over while it runs, and with a mistake in them those before stay and a metric says so', async () => {
   const running = await start();
   await rules(more);
-  await vi.waitFor(() => {
-    expect(offered(running)).toContain('a.b/usb');
-  });
+  await vi.waitFor(
+    () => {
+      expect(offered(running)).toContain('a.b/usb');
+    },
+    { timeout: 20_000 },
+  );
   await rules('resources: [{name: a.b/usb}]');
   const refused = 'berth_device_source_degraded{source="rules"}';
-  await vi.waitFor(async () => {
-    expect(await registry.metrics()).toContain(`${refused} 1`);
-  });
+  await vi.waitFor(
+    async () => {
+      expect(await registry.metrics()).toContain(`${refused} 1`);
+    },
+    { timeout: 20_000 },
+  );
   expect(offered(running)).toContain('a.b/usb');
   await rules('resources: []');
-  await vi.waitFor(async () => {
-    expect(await registry.metrics()).toContain(`${refused} 0`);
-    expect(offered(running)).toEqual(['a.b/serial']);
-  });
+  await vi.waitFor(
+    async () => {
+      expect(await registry.metrics()).toContain(`${refused} 0`);
+      expect(offered(running)).toEqual(['a.b/serial']);
+    },
+    { timeout: 20_000 },
+  );
 });
 
 test('rules that are there at the start are taken once', async () => {
@@ -93,9 +102,12 @@ test('rules that are there at the start are taken once', async () => {
   const told = vi.spyOn(log, 'info');
   const running = await start();
   expect(offered(running)).toContain('a.b/usb');
-  await vi.waitFor(async () => {
-    expect(await registry.metrics()).toContain('berth_device_source_degraded{source="rules"} 0');
-  });
+  await vi.waitFor(
+    async () => {
+      expect(await registry.metrics()).toContain('berth_device_source_degraded{source="rules"} 0');
+    },
+    { timeout: 20_000 },
+  );
   expect(told).not.toHaveBeenCalledWith(expect.objectContaining({ event: 'device.rules' }), expect.anything());
 });
 

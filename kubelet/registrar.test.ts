@@ -42,14 +42,17 @@ async function askAsKubelet(error = ''): Promise<unknown> {
 test('the kubelet learns type, name, endpoint and versions, and the outcome can be seen', async () => {
   await mkdir(join(rootDir, 'plugins_registry'));
   registrar.start();
-  await vi.waitFor(async () => {
-    await expect(askAsKubelet()).resolves.toEqual({
-      type: 'CSIPlugin',
-      name: 'csi.berth.dev',
-      endpoint: '/var/lib/kubelet/plugins/csi.berth.dev/csi.sock',
-      supported_versions: ['1.0.0'],
-    });
-  });
+  await vi.waitFor(
+    async () => {
+      await expect(askAsKubelet()).resolves.toEqual({
+        type: 'CSIPlugin',
+        name: 'csi.berth.dev',
+        endpoint: '/var/lib/kubelet/plugins/csi.berth.dev/csi.sock',
+        supported_versions: ['1.0.0'],
+      });
+    },
+    { timeout: 20_000 },
+  );
   expect(registrar.status()).toEqual({ state: 'registered' });
   await askAsKubelet('versions not supported');
   expect(registrar.status()).toEqual({ state: 'refused', reason: 'the kubelet refused: versions not supported' });
@@ -68,7 +71,7 @@ test('a directory that comes late, and a socket that is removed, are both served
 test('after the stop the socket is gone', async () => {
   await mkdir(join(rootDir, 'plugins_registry'));
   registrar.start();
-  await vi.waitFor(() => askAsKubelet());
+  await vi.waitFor(() => askAsKubelet(), { timeout: 20_000 });
   await registrar.stop();
   await expect(askAsKubelet()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
 });

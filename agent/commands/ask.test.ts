@@ -27,7 +27,7 @@ async function serve(path: string, ...services: Pick<Service, 'views' | 'actions
   const inspection = new Inspection(path, services, pino({ level: 'silent' }));
   running.push(inspection);
   inspection.start();
-  await vi.waitUntil(async () => (await stat(path).catch(() => undefined))?.isSocket());
+  await vi.waitUntil(async () => (await stat(path).catch(() => undefined))?.isSocket(), { timeout: 20_000 });
 }
 
 const network = { views: { pools: () => [{ range: '10.1.0.0/24' }] } };
@@ -59,7 +59,7 @@ test('a part that does not answer is named, and the others are asked nevertheles
   await serve(first, network);
   // What a killed process leaves: a socket behind which nobody is.
   const left = createServer().listen(`${second}.left`);
-  await vi.waitUntil(() => left.listening);
+  await vi.waitUntil(() => left.listening, { timeout: 20_000 });
   await rename(`${second}.left`, second);
   left.close();
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);

@@ -33,11 +33,11 @@ test('what is found is told once, and again when it is another; the API is not a
   running = new DoctorWatch(config, { env: {}, log }, { first: 0, every: 1 }, look);
   expect(running.findings).toEqual([]);
   running.start();
-  await vi.waitUntil(() => looks > 3);
+  await vi.waitUntil(() => looks > 3, { timeout: 20_000 });
   expect(running.findings).toBe(found.now);
   expect(lines).toMatchObject([{ event: 'doctor.finding', probe: 'cni.bin-dir', msg: 'it is full' }]);
   found.now = [finding('cni.bin-dir', 'warning', 'it is nearly full')];
-  await vi.waitUntil(() => lines.length > 1);
+  await vi.waitUntil(() => lines.length > 1, { timeout: 20_000 });
   expect(lines[1]).toMatchObject({ probe: 'cni.bin-dir', msg: 'it is nearly full' });
   expect([...skipped]).toContain('api.rules');
   expect([...skipped].every((id) => id.startsWith('api.'))).toBe(true);

@@ -45,16 +45,22 @@ function begin(change: Partial<FollowTimings> = {}): void {
 
 /** Waits until the last thing told is this. */
 async function expectNow(nodes: Record<string, string>): Promise<void> {
-  await vi.waitFor(() => {
-    expect(told.at(-1)).toEqual(nodes);
-  });
+  await vi.waitFor(
+    () => {
+      expect(told.at(-1)).toEqual(nodes);
+    },
+    { timeout: 20_000 },
+  );
 }
 
 async function watched(times: number): Promise<void> {
-  await vi.waitFor(() => {
-    expect(api.requests.filter(({ kind }) => kind === 'watch').length).toBeGreaterThanOrEqual(times);
-    expect(api.watches).toBe(1);
-  });
+  await vi.waitFor(
+    () => {
+      expect(api.requests.filter(({ kind }) => kind === 'watch').length).toBeGreaterThanOrEqual(times);
+      expect(api.watches).toBe(1);
+    },
+    { timeout: 20_000 },
+  );
 }
 
 function lists(): number {
@@ -215,9 +221,12 @@ test('failures in a row are spaced by growing pauses', async () => {
   for (let times = 0; times < 4; times++) api.refusals.push({ status: 500 });
   const start = performance.now();
   begin({ delays: [1, 20, 40, 80] });
-  await vi.waitFor(() => {
-    expect(told).toHaveLength(1);
-  });
+  await vi.waitFor(
+    () => {
+      expect(told).toHaveLength(1);
+    },
+    { timeout: 20_000 },
+  );
   expect(performance.now() - start).toBeGreaterThan(20 + 40 + 80 + 80);
 });
 

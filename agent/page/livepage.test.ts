@@ -37,10 +37,10 @@ async function open(): Promise<IncomingMessage> {
 
 test('for a client that does not read nothing is piled up, and it hears the newest when it goes on', async () => {
   const client = await open();
-  await vi.waitUntil(() => followed!.writableNeedDrain);
+  await vi.waitUntil(() => followed!.writableNeedDrain, { timeout: 20_000 });
   const waiting = followed!.writableLength;
   const before = taken;
-  await vi.waitUntil(() => taken >= before + 10);
+  await vi.waitUntil(() => taken >= before + 10, { timeout: 20_000 });
   expect(followed!.writableLength).toBeLessThanOrEqual(waiting);
   const newest = new Promise<void>((resolve) => {
     client.on('data', (chunk: Buffer) => {
@@ -55,17 +55,20 @@ test('for a client that does not read nothing is piled up, and it hears the newe
 test('when the last client has gone nothing is gathered any more', async () => {
   const client = await open();
   client.resume();
-  await vi.waitUntil(() => taken >= 3);
+  await vi.waitUntil(() => taken >= 3, { timeout: 20_000 });
   const gone = new Promise((resolve) => followed!.on('close', resolve));
   client.destroy();
   await gone;
   let asked = 1; // One may have been under way.
   const before = taken;
-  await vi.waitUntil(async () => {
-    await live.now();
-    asked += 1;
-    return asked > 5;
-  });
+  await vi.waitUntil(
+    async () => {
+      await live.now();
+      asked += 1;
+      return asked > 5;
+    },
+    { timeout: 20_000 },
+  );
   expect(taken - before).toBeLessThanOrEqual(asked);
 });
 

@@ -24,7 +24,7 @@ async function serve(name: string, views: Service['views']): Promise<void> {
   const part = new Inspection(path, [{ views: views ?? {} }], log);
   parts.push(part);
   part.start();
-  await vi.waitUntil(async () => (await stat(path).catch(() => undefined)) !== undefined);
+  await vi.waitUntil(async () => (await stat(path).catch(() => undefined)) !== undefined, { timeout: 20_000 });
 }
 
 const ask = async (socket: string, ...names: string[]) =>

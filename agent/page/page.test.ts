@@ -188,11 +188,14 @@ describe('the news', () => {
     const refused = await get('/events', withCookie);
     expect([refused.status, refused.headers['retry-after']]).toEqual([503, '10']);
     one.response.destroy();
-    const third = await vi.waitUntil(async () => {
-      const response = await open('/events', withCookie);
-      response.destroy();
-      return response.statusCode === 200;
-    });
+    const third = await vi.waitUntil(
+      async () => {
+        const response = await open('/events', withCookie);
+        response.destroy();
+        return response.statusCode === 200;
+      },
+      { timeout: 20_000 },
+    );
     expect(third).toBe(true);
     other.response.destroy();
   });
@@ -201,7 +204,7 @@ describe('the news', () => {
     const [one, other] = [await follow(), await follow()];
     await Promise.all([one.next(1), other.next(1)]);
     asked = [];
-    await vi.waitUntil(() => asked.filter((view) => view === 'calls').length >= 3);
+    await vi.waitUntil(() => asked.filter((view) => view === 'calls').length >= 3, { timeout: 20_000 });
     expect(asked.filter((view) => view === 'pools').length).toBe(asked.filter((view) => view === 'calls').length);
     one.response.destroy();
     other.response.destroy();

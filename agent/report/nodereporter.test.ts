@@ -47,13 +47,13 @@ test('an agent that starts has time until it serves; then everything is said', a
   const { node, said, reporter } = report(3_600_000);
   node.reason = 'is starting';
   reporter.start();
-  await vi.waitUntil(() => node.looks > 3);
+  await vi.waitUntil(() => node.looks > 3, { timeout: 20_000 });
   expect(said).toEqual([]);
   node.reason = undefined;
-  await vi.waitUntil(() => said.includes('taint off'));
+  await vi.waitUntil(() => said.includes('taint off'), { timeout: 20_000 });
   expect(said.slice(0, 2)).toEqual(['Ready True', 'taint off']);
   node.reason = 'broke';
-  await vi.waitUntil(() => said.at(-1) === 'Ready False');
+  await vi.waitUntil(() => said.at(-1) === 'Ready False', { timeout: 20_000 });
   expect(said.slice(-2)).toEqual(['NotReady', 'Ready False']);
   await reporter.stop();
   expect(said.at(-1)).toBe('closed');
@@ -63,6 +63,6 @@ test('one that does not serve in time says so, and leaves the taint where it is'
   const { node, said, reporter } = report(0);
   node.reason = 'cannot';
   reporter.start();
-  await vi.waitUntil(() => node.looks > 3);
+  await vi.waitUntil(() => node.looks > 3, { timeout: 20_000 });
   expect(said).toEqual(['NotReady', 'Ready False']);
 });

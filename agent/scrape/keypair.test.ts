@@ -43,13 +43,13 @@ function start(): void {
 
 test('a pair is used when it comes, and again when it is another', async () => {
   start();
-  await vi.waitUntil(() => logged.length > 0);
+  await vi.waitUntil(() => logged.length > 0, { timeout: 20_000 });
   expect([used, logged]).toEqual([[], ['metrics.certificate_unusable']]);
   const [first, second] = [selfSigned(Date.now()), selfSigned(Date.now())];
   await write(first, 'one');
-  await vi.waitUntil(() => used.length === 1);
+  await vi.waitUntil(() => used.length === 1, { timeout: 20_000 });
   await write(second, 'two');
-  await vi.waitUntil(() => used.length === 2);
+  await vi.waitUntil(() => used.length === 2, { timeout: 20_000 });
   expect(used).toEqual([first, second]);
 });
 
@@ -60,12 +60,12 @@ test.each([
   const good = selfSigned(Date.now());
   await write(good, 'one');
   start();
-  await vi.waitUntil(() => used.length === 1);
+  await vi.waitUntil(() => used.length === 1, { timeout: 20_000 });
   await write(bad(), 'two');
-  await vi.waitUntil(() => logged.length === 2);
-  await unlink(join(folder, 'tls.crt'));
-  await unlink(join(folder, 'tls.key'));
-  await vi.waitUntil(() => logged.length === 3);
+  await vi.waitUntil(() => logged.length === 2, { timeout: 20_000 });
+  // Both at once.
+  await unlink(join(folder, '..data'));
+  await vi.waitUntil(() => logged.length === 3, { timeout: 20_000 });
   expect(logged).toEqual(['metrics.certificate', 'metrics.certificate_unusable', 'metrics.certificate_unusable']);
   expect(used).toEqual([good]);
 });

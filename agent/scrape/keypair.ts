@@ -47,7 +47,9 @@ export function followKeyPair(files: KeyPairFiles, use: (pair: KeyPair) => void,
 }
 
 async function readPair({ certFile, keyFile }: KeyPairFiles): Promise<KeyPair> {
-  const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
+  // One after the other, so that of two that are missing the same is named each time.
+  const cert = await readFile(certFile, 'utf8');
+  const key = await readFile(keyFile, 'utf8');
   try {
     createSecureContext({ cert, key });
   } catch (error) {

@@ -47,7 +47,7 @@ async function serve(parts: Partial<ScrapeParts> = {}): Promise<number> {
   });
   endings.push(() => server.stop());
   server.start();
-  return await vi.waitUntil(() => server.port);
+  return await vi.waitUntil(() => server.port, { timeout: 20_000 });
 }
 
 interface Asked {

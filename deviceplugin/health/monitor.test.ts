@@ -17,17 +17,26 @@ test('a unit is unhealthy until its first probe, then as its probes say, and for
   const monitor = new HealthMonitor({ probe: () => Promise.resolve(answer), changed });
   monitor.watch([{ subject: subject('one'), rule }]);
   expect(monitor.problemOf('a.b/port', 'one', rule)).toBe('was not probed yet');
-  await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one', rule)).toBeUndefined();
-  });
+  await vi.waitFor(
+    () => {
+      expect(monitor.problemOf('a.b/port', 'one', rule)).toBeUndefined();
+    },
+    { timeout: 20_000 },
+  );
   answer = 'is off';
-  await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one', rule)).toBe('is off');
-  });
+  await vi.waitFor(
+    () => {
+      expect(monitor.problemOf('a.b/port', 'one', rule)).toBe('is off');
+    },
+    { timeout: 20_000 },
+  );
   answer = undefined;
-  await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one', rule)).toBeUndefined();
-  });
+  await vi.waitFor(
+    () => {
+      expect(monitor.problemOf('a.b/port', 'one', rule)).toBeUndefined();
+    },
+    { timeout: 20_000 },
+  );
   expect(changed).toHaveBeenCalledTimes(3);
   answer = 'is off';
   monitor.watch([]);
@@ -45,9 +54,12 @@ test('a unit that is only about to be watched was not probed yet, and one withou
 test('a unit keeps its verdict when its rule is written again with the same health', async () => {
   const monitor = new HealthMonitor({ probe: () => Promise.resolve(undefined), changed: () => undefined });
   monitor.watch([{ subject: subject('one'), rule }]);
-  await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one', rule)).toBeUndefined();
-  });
+  await vi.waitFor(
+    () => {
+      expect(monitor.problemOf('a.b/port', 'one', rule)).toBeUndefined();
+    },
+    { timeout: 20_000 },
+  );
   const again = structuredClone(rule);
   monitor.watch([{ subject: subject('one'), rule: again }]);
   expect(monitor.problemOf('a.b/port', 'one', again)).toBeUndefined();
@@ -72,24 +84,33 @@ test('probes that never come back make their units unhealthy, two at the most ha
     changed: () => undefined,
   });
   monitor.watch(['one', 'two', 'three'].map((id) => ({ subject: subject(id), rule })));
-  await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one', rule)).toContain('did not answer a probe within 0.1 s');
-    expect(monitor.problemOf('a.b/port', 'two', rule)).toContain('did not answer a probe within 0.1 s');
-  });
+  await vi.waitFor(
+    () => {
+      expect(monitor.problemOf('a.b/port', 'one', rule)).toContain('did not answer a probe within 0.1 s');
+      expect(monitor.problemOf('a.b/port', 'two', rule)).toContain('did not answer a probe within 0.1 s');
+    },
+    { timeout: 20_000 },
+  );
   expect(monitor.problemOf('a.b/port', 'three', rule)).toBe('was not probed yet');
   expect(most).toBe(2);
-  await vi.waitFor(() => {
-    for (const answer of hanging.values()) answer();
-    for (const id of ['one', 'two', 'three']) expect(monitor.problemOf('a.b/port', id, rule)).toBeUndefined();
-  });
+  await vi.waitFor(
+    () => {
+      for (const answer of hanging.values()) answer();
+      for (const id of ['one', 'two', 'three']) expect(monitor.problemOf('a.b/port', id, rule)).toBeUndefined();
+    },
+    { timeout: 20_000 },
+  );
   monitor.stop();
 });
 
 test('a probe that throws is a probe that failed', async () => {
   const monitor = new HealthMonitor({ probe: () => Promise.reject(new Error('no memory')), changed: () => undefined });
   monitor.watch([{ subject: subject('one'), rule }]);
-  await vi.waitFor(() => {
-    expect(monitor.problemOf('a.b/port', 'one', rule)).toBe('could not be probed: no memory');
-  });
+  await vi.waitFor(
+    () => {
+      expect(monitor.problemOf('a.b/port', 'one', rule)).toBe('could not be probed: no memory');
+    },
+    { timeout: 20_000 },
+  );
   monitor.stop();
 });

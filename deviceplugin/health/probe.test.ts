@@ -79,16 +79,22 @@ test('a command that hangs is ended with all it started', async () => {
   await expect(probing({ timeoutSeconds: 0.3, command: ['sh', '-c', script] })).resolves.toContain(
     'did not answer sh within 0.3 s',
   );
-  await vi.waitFor(async () => {
-    expect(await lives(pids)).toBe(false);
-  });
+  await vi.waitFor(
+    async () => {
+      expect(await lives(pids)).toBe(false);
+    },
+    { timeout: 20_000 },
+  );
 });
 
 test('a flood of output is no matter, and nothing is left in the background', async () => {
   const pids = join(folder, 'background');
   await expect(probing({ command: ['sh', '-c', 'yes | head -c 1000000'] })).resolves.toBeUndefined();
   await expect(probing({ command: ['sh', '-c', `sleep 86399 & echo $! > ${pids}`] })).resolves.toBeUndefined();
-  await vi.waitFor(async () => {
-    expect(await lives(pids)).toBe(false);
-  });
+  await vi.waitFor(
+    async () => {
+      expect(await lives(pids)).toBe(false);
+    },
+    { timeout: 20_000 },
+  );
 });

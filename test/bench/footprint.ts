@@ -52,7 +52,9 @@ async function* figures(cluster: Cluster, signal: AbortSignal): AsyncIterable<Qu
 /** The same in three containers. */
 async function divide(cluster: Cluster): Promise<void> {
   const values = { containers: 'split', namespace: { create: true } };
-  await kubectl(cluster, ['apply', '-f', '-'], { stdin: await renderPlain({ values, templates: ['daemonset.yaml'] }) });
+  await kubectl(cluster, ['apply', '-f', '-'], {
+    stdin: await renderPlain({ values, templates: ['configmap.yaml', 'daemonset.yaml'] }),
+  });
   await kubectl(cluster, ['rollout', 'status', '-n', berthNamespace, 'ds/berth', '--timeout=180s']);
   await waitForAgents(cluster);
 }

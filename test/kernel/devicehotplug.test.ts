@@ -80,9 +80,12 @@ test('a storm that overflows the kernel’s queue while devices come and go: wha
   closeSync(fd);
   loops.remove(0);
   loops.add(2);
-  await vi.waitFor(() => {
-    expect(lines.map(({ event }) => event)).toContain('device.events_lost');
-  });
+  await vi.waitFor(
+    () => {
+      expect(lines.map(({ event }) => event)).toContain('device.events_lost');
+    },
+    { timeout: 20_000 },
+  );
   await kubelet.until(() => Object.values(healthOf(resource)).sort().join() === 'Healthy,Healthy,Unhealthy');
   const left = Object.entries(healthOf(resource)).filter(([, health]) => health === 'Healthy');
   expect(

@@ -43,10 +43,13 @@ test('a hundred restarts in a row, devices coming and going meanwhile: everythin
     await kubelet.restart();
   }
   await allThere();
-  await vi.waitFor(async () => {
-    expect(service.notReady()).toBeUndefined();
-    expect(await sockets()).toEqual(endpoints());
-  });
+  await vi.waitFor(
+    async () => {
+      expect(service.notReady()).toBeUndefined();
+      expect(await sockets()).toEqual(endpoints());
+    },
+    { timeout: 20_000 },
+  );
   expect(kubelet.mostRegistering).toBe(1);
 });
 
@@ -65,9 +68,12 @@ test('one that removes its directory and starts anew, again and again: every res
 test('one that does not come: the service starts, says what it waits for, follows its devices, and stops', async () => {
   const machine = await machineWithAll();
   await machine.serve({ resources });
-  await vi.waitFor(() => {
-    for (const name of Object.values(names)) expect(service.notReady()).toContain(`${name} is not registered`);
-  });
+  await vi.waitFor(
+    () => {
+      for (const name of Object.values(names)) expect(service.notReady()).toContain(`${name} is not registered`);
+    },
+    { timeout: 20_000 },
+  );
   await machine.unplug(usbDevpath('1-2'));
   await expect
     .poll(() => service.views?.['devices']?.(''))
@@ -83,9 +89,12 @@ test('one that stops reading: others that ask are answered, and when it reads on
   await startKubelet({ stopsReading: true });
   await machine.serve({ resources: resources.map((rule) => ({ ...rule, sharing: { replicas: 10_000 } })) });
   await kubelet.until(() => kubelet.registrations.length === resources.length);
-  await vi.waitFor(() => {
-    expect(service.notReady()).toBeUndefined();
-  });
+  await vi.waitFor(
+    () => {
+      expect(service.notReady()).toBeUndefined();
+    },
+    { timeout: 20_000 },
+  );
   for (let round = 0; round < 50; round++) {
     await machine.unplug(usbDevpath('1-2'));
     await machine.plug(recorded.usbSerial('1-2', { devnum: 10 + round }));

@@ -65,14 +65,20 @@ test('a restart touches no route, also when the API server does not answer', asy
   expect([routes(1), after.router.ranges]).toEqual([toTwo, ['10.244.2.0/24', 'fd00:2::/64']]);
   expect(run('node1', 'nft', 'list', 'set', 'inet', 'berth', 'nodes')).toContain('10.244.2.0/24');
   after.tell(facts(1), facts(2));
-  await vi.waitFor(() => {
-    expect(after.router.counts()).toEqual({ routed: 2, tunnelled: 0, unreachable: 0, refused: 0 });
-  });
+  await vi.waitFor(
+    () => {
+      expect(after.router.counts()).toEqual({ routed: 2, tunnelled: 0, unreachable: 0, refused: 0 });
+    },
+    { timeout: 20_000 },
+  );
   // The monitor works: this one it sees.
   ip('node1', 'route add 203.0.113.0/24 via 192.0.2.7');
-  await vi.waitFor(() => {
-    expect(events).toContain('203.0.113.0/24');
-  });
+  await vi.waitFor(
+    () => {
+      expect(events).toContain('203.0.113.0/24');
+    },
+    { timeout: 20_000 },
+  );
   expect(events).not.toMatch(/10\.244|fd00/);
 });
 
@@ -98,9 +104,12 @@ test('one node with nonsense keeps no other from its routes', async () => {
     facts(2),
   );
   await expectRoutes(1, ...toTwo);
-  await vi.waitFor(() => {
-    expect(router.counts()).toEqual({ routed: 2, tunnelled: 0, unreachable: 1, refused: 4 });
-  });
+  await vi.waitFor(
+    () => {
+      expect(router.counts()).toEqual({ routed: 2, tunnelled: 0, unreachable: 1, refused: 4 });
+    },
+    { timeout: 20_000 },
+  );
   expect(log()).toContain('node bad: pod range 0.0.0.0/0 is wider than /8; pod range 192.0.2.0/24 holds addresses');
   expect(log()).toContain('its address 203.0.113.8 is not on a link of this node');
 });

@@ -29,13 +29,16 @@ test.each(ways)('one that never comes: by %s, the session says what it waits for
   absentKubelet();
   startPlugins({ registration });
   plugins.set(port, [one]);
-  await vi.waitFor(() => {
-    expect(plugins.notReady()).toContain(
-      registration === 'socket'
-        ? `nobody answers on ${kubelet.directory}/kubelet.sock`
-        : `there is no ${kubelet.registry}`,
-    );
-  });
+  await vi.waitFor(
+    () => {
+      expect(plugins.notReady()).toContain(
+        registration === 'socket'
+          ? `nobody answers on ${kubelet.directory}/kubelet.sock`
+          : `there is no ${kubelet.registry}`,
+      );
+    },
+    { timeout: 20_000 },
+  );
   await kubelet.start();
   await advertised(1);
 });
@@ -73,9 +76,12 @@ test.each(ways)(
     startPlugins({ registration, backoff: [0, 5] });
     plugins.set(port, [one]);
     await kubelet.until(() => kubelet.registrations.length >= 10);
-    await vi.waitFor(() => {
-      expect(plugins.notReady()).toContain('no room for berth.dev/port');
-    });
+    await vi.waitFor(
+      () => {
+        expect(plugins.notReady()).toContain('no room for berth.dev/port');
+      },
+      { timeout: 20_000 },
+    );
     expect((await sockets(registration)).length).toBeLessThanOrEqual(1);
     expect(new Set(kubelet.registrations.map(({ endpoint }) => endpoint)).size).toBeGreaterThanOrEqual(9);
     expect(lines.filter((line) => line.includes('no room'))).toHaveLength(1);
@@ -89,9 +95,12 @@ test('one that registers and never watches is asked again after five seconds', a
   await startKubelet(script);
   startPlugins();
   plugins.set(port, [one]);
-  await vi.waitFor(() => {
-    expect(plugins.notReady()).toContain('has not called ListAndWatch yet');
-  });
+  await vi.waitFor(
+    () => {
+      expect(plugins.notReady()).toContain('has not called ListAndWatch yet');
+    },
+    { timeout: 20_000 },
+  );
   script.neverWatches = false;
   await advertised(1);
   expect(kubelet.registrations).toHaveLength(2);
@@ -117,9 +126,12 @@ test('one that stops reading gets the newest list when it reads on, not every on
   const rounds = 100;
   for (let round = 0; round < rounds; round++) {
     plugins.set(many, round % 2 === 0 ? [broken, other] : [one, { ...other, unhealthy: 'is broken' }]);
-    await vi.waitFor(() => {
-      expect(plugins.notReady()).toBeUndefined();
-    });
+    await vi.waitFor(
+      () => {
+        expect(plugins.notReady()).toBeUndefined();
+      },
+      { timeout: 20_000 },
+    );
     await new Promise(setImmediate);
   }
   plugins.set(many, [one, other]);
@@ -132,9 +144,12 @@ test('one that stops reading does not hold the stop, also when nothing else limi
   await startKubelet({ stopsReading: true });
   startPlugins();
   const session = plugins.set({ ...port, sharing: { replicas: 10_000 } }, [one]);
-  await vi.waitFor(() => {
-    expect(plugins.notReady()).toBeUndefined();
-  });
+  await vi.waitFor(
+    () => {
+      expect(plugins.notReady()).toBeUndefined();
+    },
+    { timeout: 20_000 },
+  );
   await session.stop(new AbortController().signal, { withdraw: true });
   expect(await sockets()).toEqual([]);
 });
@@ -155,11 +170,14 @@ test('the :authority of a raw path, which Node refuses, is a failed registration
   startPlugins();
   plugins.set(port, [one]);
   await kubelet.until(() => kubelet.registrations.length >= 2);
-  await vi.waitFor(() => {
-    expect(plugins.notReady()).toMatch(
-      /is not registered with the kubelet: .*GetDevicePluginOptions.*RST_STREAM with code 1$/,
-    );
-  });
+  await vi.waitFor(
+    () => {
+      expect(plugins.notReady()).toMatch(
+        /is not registered with the kubelet: .*GetDevicePluginOptions.*RST_STREAM with code 1$/,
+      );
+    },
+    { timeout: 20_000 },
+  );
 });
 
 test('a directory whose paths are too long for a socket is refused at once', async () => {

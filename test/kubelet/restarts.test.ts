@@ -37,9 +37,12 @@ test.each([
     plugins.set(port, [one]);
     const registered = async (): Promise<void> => {
       await advertised(1);
-      await vi.waitFor(() => {
-        expect(plugins.notReady()).toBeUndefined();
-      });
+      await vi.waitFor(
+        () => {
+          expect(plugins.notReady()).toBeUndefined();
+        },
+        { timeout: 20_000 },
+      );
     };
     // The first few, until every cache is filled.
     for (let n = 0; n < 5; n++) {

@@ -38,9 +38,12 @@ describe.each(ways)('registered by %s, with a good kubelet', (registration) => {
       pre_start_required: true,
       get_preferred_allocation_available: true,
     });
-    await vi.waitFor(() => {
-      expect(plugins.notReady()).toBeUndefined();
-    });
+    await vi.waitFor(
+      () => {
+        expect(plugins.notReady()).toBeUndefined();
+      },
+      { timeout: 20_000 },
+    );
     const chosen = [...(await kubelet.preferred(name, 2))];
     expect(chosen).toEqual(['port-1::0', 'port-2::0']);
     expect(await kubelet.allocate(name, ['port-1::0'])).toMatchObject({
@@ -159,9 +162,12 @@ describe.each(ways)('registered by %s, a session that is lost is made anew under
     await happens();
     await kubelet.until(() => kubelet.resources.get(name)?.endpoint !== before && healthOf().join() === 'Healthy');
     expect(idsOf()).toEqual(['port-1::0']);
-    await vi.waitFor(async () => {
-      expect(plugins.notReady()).toBeUndefined();
-      expect(await sockets(registration)).toHaveLength(1);
-    });
+    await vi.waitFor(
+      async () => {
+        expect(plugins.notReady()).toBeUndefined();
+        expect(await sockets(registration)).toHaveLength(1);
+      },
+      { timeout: 20_000 },
+    );
   });
 });
