@@ -27,6 +27,7 @@ test('attachments are in the order of pods, those without a pod first', () => {
   expect(views[1]).toEqual({
     namespace: 'default',
     pod: 'a',
+    podUID: 'u',
     interface: 'eth0',
     addresses: ['10.1.0.2'],
     containerID: '2',
