@@ -60,6 +60,17 @@ test('does not read again what has the time of its source, be that between two m
   expect(await installExecutable(source, bin)).toBe(false);
 });
 
+test('an executable that was made to run as its owner is replaced by one that is not', async () => {
+  await installExecutable(source, bin);
+  await chmod(join(bin, 'berth'), 0o6755);
+  await installExecutable(source, bin);
+  expect((await stat(join(bin, 'berth'))).mode & 0o7777).toBe(0o755);
+  await chmod(source, 0o4755);
+  await rm(join(bin, 'berth'));
+  await installExecutable(source, bin);
+  expect((await stat(join(bin, 'berth'))).mode & 0o7777).toBe(0o755);
+});
+
 test('gives back a lost execute permission', async () => {
   await installExecutable(source, bin);
   await chmod(join(bin, 'berth'), 0o644);

@@ -27,7 +27,7 @@ async function digest(path: string): Promise<string> {
 export async function isSameExecutable(source: string, target: string): Promise<boolean> {
   try {
     const [from, to] = await Promise.all([stat(source), lstat(target)]);
-    if (!to.isFile() || from.size !== to.size || (to.mode & 0o777) !== 0o755) return false;
+    if (!to.isFile() || from.size !== to.size || (to.mode & 0o7777) !== 0o755) return false;
     // The copy carries the time of its source, in whole milliseconds, so that not every look reads 100 MB twice.
     return from.mtime.getTime() === to.mtime.getTime() || (await digest(source)) === (await digest(target));
   } catch (error) {

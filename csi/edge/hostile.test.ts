@@ -240,6 +240,31 @@ test.each(cases)(
   120_000,
 );
 
+test.each(cases)(
+  '$use tells nobody the secrets and tokens it comes with, also when it fails',
+  async ({ service, method, make }) => {
+    const token = 'canary-c0ffee';
+    const contexts = {
+      secrets: { password: token },
+      volume_context: { 'csi.storage.k8s.io/serviceAccount.tokens': token },
+      publish_context: { key: token },
+    };
+    lines.length = 0;
+    const said: string[] = [];
+    for (const more of [{}, { volume_id: `v1-${token}`, snapshot_id: 'no', group_snapshot_id: 'no', name: '' }]) {
+      const request = { ...(await make?.()), ...contexts, ...more };
+      try {
+        await undo(method, await call(service, method, request), request);
+      } catch (error) {
+        // What was asked by its ID may be named; the contexts may not.
+        said.push(refusalOf(error).join(' ').replaceAll(`v1-${token}`, 'the ID'));
+      }
+    }
+    const told = [...lines.splice(0).map((line) => line.replaceAll(`v1-${token}`, 'the ID')), ...said];
+    expect(told.filter((line) => line.includes(token))).toEqual([]);
+  },
+);
+
 test('afterwards everything is there as it was, and works', async () => {
   await stage();
   await publish();
