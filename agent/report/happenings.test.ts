@@ -4,19 +4,10 @@ import { expect, test } from 'vitest';
 import { happeningsOf, reasons } from './happenings.ts';
 import type { Sight } from './happenings.ts';
 import type { NodeViews } from './nodestatus.ts';
+import { noViews } from './testviews.ts';
 
-const nothing: NodeViews = {
-  services: [],
-  pools: [],
-  attachments: [],
-  routes: [],
-  devices: [],
-  illVolumes: [],
-  registrations: [],
-  findings: [],
-};
 const see = (views: Partial<NodeViews>, conditions: Sight['conditions'] = []): Sight => ({
-  views: { ...nothing, ...views },
+  views: { ...noViews, ...views },
   conditions,
 });
 const condition = (type: string, message = ''): Sight['conditions'][number] => ({

@@ -2,6 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { Happening } from './happenings.ts';
 import { NodeReporter } from './nodereporter.ts';
 import type { NodeStatus, NodeViews } from './nodestatus.ts';
+import { noViews } from './testviews.ts';
 
 const running: NodeReporter[] = [];
 afterEach(async () => {
@@ -14,16 +15,7 @@ function report(patience: number) {
   const look = (): Promise<NodeViews> => {
     node.looks++;
     const services = [{ name: 'network', reason: node.reason }];
-    const nothing = {
-      pools: [],
-      attachments: [],
-      routes: [],
-      devices: [],
-      illVolumes: [],
-      registrations: [],
-      findings: [],
-    };
-    return Promise.resolve({ services, ...nothing });
+    return Promise.resolve({ ...noViews, services });
   };
   const say = (what: string): Promise<void> => {
     if (said.at(-1) !== what) said.push(what);

@@ -1,17 +1,7 @@
 import { expect, test } from 'vitest';
 import { nodeStatusOf } from './nodestatus.ts';
-import type { NodeViews } from './nodestatus.ts';
+import { noViews } from './testviews.ts';
 
-const nothing: NodeViews = {
-  services: [],
-  pools: [],
-  attachments: [],
-  routes: [],
-  devices: [],
-  illVolumes: [],
-  registrations: [],
-  findings: [],
-};
 const pool = {
   kind: 'storage' as const,
   ...{ name: 'fast', id: 'p1', engine: 'image' as const, path: '/pools/fast', size: 10 * 2 ** 30, free: 9 * 2 ** 30 },
@@ -80,7 +70,7 @@ test('what a node has, in short', () => {
 });
 
 test('what is not configured is absent', () => {
-  const status = nodeStatusOf({ ...nothing, services: [{ name: 'devices', reason: undefined }] }, '1');
+  const status = nodeStatusOf({ ...noViews, services: [{ name: 'devices', reason: undefined }] }, '1');
   expect(Object.keys(status)).toEqual(['version', 'conditions', 'devices', 'registrations', 'doctor']);
   expect(status.doctor).toEqual({ summary: 'well', findings: [] });
 });
@@ -88,7 +78,7 @@ test('what is not configured is absent', () => {
 test('the first that does not serve says why, and the others are named', () => {
   const { conditions } = nodeStatusOf(
     {
-      ...nothing,
+      ...noViews,
       services: [
         { name: 'network', reason: undefined },
         { name: 'devices', reason: 'waits for\nthe kubelet\u001b[2J' },
@@ -106,7 +96,7 @@ test('the first that does not serve says why, and the others are named', () => {
 
 test('a byte that somebody writes into the pool is no news', () => {
   const of = (available: number): object =>
-    nodeStatusOf({ ...nothing, services: [storage], pools: [{ ...pool, available }] }, '1');
+    nodeStatusOf({ ...noViews, services: [storage], pools: [{ ...pool, available }] }, '1');
   const storage = { name: 'storage', reason: undefined };
   expect(of(9 * 2 ** 30)).toEqual(of(9 * 2 ** 30 + 5_000_000));
   expect(of(9 * 2 ** 30)).not.toEqual(of(8 * 2 ** 30));
@@ -121,5 +111,5 @@ test('it stays small, whatever a node has', () => {
     { name: 'devices', reason: undefined },
     { name: 'storage', reason: undefined },
   ];
-  expect(JSON.stringify(nodeStatusOf({ ...nothing, services, devices, pools }, '1')).length).toBeLessThan(100_000);
+  expect(JSON.stringify(nodeStatusOf({ ...noViews, services, devices, pools }, '1')).length).toBeLessThan(100_000);
 });
