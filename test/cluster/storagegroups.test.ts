@@ -33,6 +33,13 @@ const group = {
   spec: { volumeGroupSnapshotClassName: `berth-${node}`, source: { selector: { matchLabels: { group: 'pair' } } } },
 };
 
+/** One that nobody can do. */
+const wrongClass = {
+  ...groupClass,
+  metadata: { ...groupClass.metadata, name: 'berth-wrong' },
+  parameters: { reserve: 'perhaps' },
+};
+
 interface Member {
   readonly metadata: { readonly name: string };
   readonly spec: { readonly source: { readonly persistentVolumeClaimName?: string } };
@@ -54,7 +61,9 @@ beforeAll(async () => {
   );
   await scene.ready('counter');
 });
-afterAll(() => kubectl(cluster, ['delete', 'volumegroupsnapshotclass', groupClass.metadata.name]));
+afterAll(() =>
+  kubectl(cluster, ['delete', 'volumegroupsnapshotclass', groupClass.metadata.name, wrongClass.metadata.name]),
+);
 
 test('what a pod writes to one volume and then to another is never in the second snapshot alone', async () => {
   await scene.apply(group);
@@ -77,6 +86,19 @@ test('what a pod writes to one volume and then to another is never in the second
   expect(first).toEqual(first.map((_, index) => index + 1));
   expect(second).toEqual(first.slice(0, second.length));
   expect(first.length - second.length).toBeLessThanOrEqual(1);
+});
+
+test('one that cannot be taken says why', async () => {
+  const spec = { ...group.spec, volumeGroupSnapshotClassName: wrongClass.metadata.name };
+  await scene.apply(wrongClass, { ...group, metadata: { name: 'wrong' }, spec });
+  const path = '{.status.error.message}';
+  const why = await eventually('the group to say why', 60, async () => {
+    const args = ['get', 'volumegroupsnapshot', 'wrong', '-n', scene.namespace, '-o', `jsonpath=${path}`];
+    const message = await kubectl(cluster, args);
+    return message === '' ? undefined : message;
+  });
+  expect(why).toContain('perhaps');
+  await kubectl(cluster, ['delete', 'volumegroupsnapshot', 'wrong', '-n', scene.namespace, '--wait', '--timeout=60s']);
 });
 
 test('they go together, and with the group only', async () => {
