@@ -25,6 +25,14 @@ test('a sound node passes every probe that its configuration asks for', async ()
   expect(findings.map(({ id }) => id)).toEqual(ids.filter((id) => id !== 'kernel.btrfs'));
 });
 
+test('a container that has only the network is asked nothing of the kubelet, of which it sees nothing', async () => {
+  const seen = Object.entries(soundNode.files).filter(([path]) => !path.includes('var/lib/kubelet'));
+  const sockets = soundNode.sockets.filter((path) => !path.includes('kubelet'));
+  const config = 'network: {podCIDR: 10.244.1.0/24}\n';
+  const findings = await findingsOn({ ...soundNode, config, files: Object.fromEntries(seen), sockets });
+  expect(findings.filter(({ id }) => id.startsWith('kubelet.'))).toEqual([]);
+});
+
 describe('a node whose', () => {
   test.each(broken)('$id $how', async ({ id, node, severity, says, fix }) => {
     const finding = (await findingsOn({ ...soundNode, ...node })).find((each) => each.id === id);

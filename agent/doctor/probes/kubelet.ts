@@ -7,7 +7,7 @@ import { mountsOf, onHost } from '../context.ts';
 import type { DoctorContext } from '../context.ts';
 import { failure, pass, worstOf } from '../finding.ts';
 import type { Verdict } from '../finding.ts';
-import { always, probe } from '../probe.ts';
+import { probe } from '../probe.ts';
 import type { Probe } from '../probe.ts';
 import { connectRefusal, isFolder, listFolder } from '../reading.ts';
 import { kubeletRoots, presentPlaces, setKey } from './distributions.ts';
@@ -80,8 +80,9 @@ export const kubeletProbes: readonly Probe[] = [
     title: "the kubelet's directory is where the NodeConfig says",
     why: 'All sockets and mounts of device plugins and volumes are below it. k0s and MicroK8s have it elsewhere.',
     mend: 'The NodeConfig key `kubelet.rootDir`, and the same path in the DaemonSet.',
-    of: always,
-    read: async (context, { kubelet: { rootDir } }) => ({
+    // The container of the network alone sees nothing of it, and needs nothing.
+    of: ({ devices, storage, kubelet }) => ((devices ?? storage) === undefined ? undefined : kubelet),
+    read: async (context, { rootDir }) => ({
       root: rootDir,
       entries: await listFolder(onHost(context, rootDir)),
       others: await presentPlaces(context, kubeletRoots, rootDir),
