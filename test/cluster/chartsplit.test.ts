@@ -100,6 +100,14 @@ test.each(['network', 'devices'])('the container %s sees neither volumes nor the
   await expect(inAgent(name, 'ls', '/var/lib/berth/pools')).rejects.toThrow('No such file');
 });
 
+test.each(['network', 'devices', 'storage'])('the doctor finds nothing wrong in the container %s', async (name) => {
+  const { findings } = JSON.parse(await inAgent(name, 'berth', 'doctor', '-o', 'json')) as {
+    readonly findings: readonly { readonly id: string; readonly severity: string; readonly message: string }[];
+  };
+  expect(findings.length).toBeGreaterThan(10);
+  expect(findings.filter(({ severity }) => severity === 'failure')).toEqual([]);
+});
+
 test('a pod gets network, device and volume', async () => {
   await startVisitor();
   expect(await inVisitor('cat /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/conf/eth0/arp_filter')).toBe('1024\n1');
