@@ -18,27 +18,36 @@ export async function gatherViews(socket: string, configured: readonly Plugin[])
       failures.push(messageOf(error));
       return [];
     });
-  const told = (await ask('services')) as readonly ServiceState[];
-  const services = configured.map(
-    (name): ServiceState =>
-      told.find((state) => state.name === name) ?? {
-        name,
-        reason: `the part of the agent for ${name} does not answer${failures.length > 0 ? `: ${failures[0]}` : ''}`,
-      },
-  );
   // A plugin that is not configured has no view of the name, which is no failure.
-  const of = async (plugin: Plugin, view: string): Promise<readonly unknown[]> =>
-    configured.includes(plugin) ? await ask(view) : [];
-  const pools = configured.includes('network') || configured.includes('storage') ? await ask('pools') : [];
-  const registers = configured.includes('devices') || configured.includes('storage');
+  const of = async (view: string, ...shownBy: readonly Plugin[]): Promise<readonly unknown[]> =>
+    shownBy.some((plugin) => configured.includes(plugin)) ? await ask(view) : [];
+  // At once: a part that hangs keeps each of them waiting for its time.
+  const [told, pools, attachments, routes, devices, registrations, findings, illVolumes] = await Promise.all([
+    ask('services'),
+    of('pools', 'network', 'storage'),
+    of('attachments', 'network'),
+    of('routes', 'network'),
+    of('devices', 'devices'),
+    of('registrations', 'devices', 'storage'),
+    ask('doctor'),
+    of('illvolumes', 'storage'),
+  ]);
+  const states = told as readonly ServiceState[];
+  const why = failures.length > 0 ? `: ${failures[0]}` : '';
   return {
-    services,
+    services: configured.map(
+      (name) =>
+        states.find((state) => state.name === name) ?? {
+          name,
+          reason: `the part of the agent for ${name} does not answer${why}`,
+        },
+    ),
     pools: pools as readonly (AddressPoolView | StoragePoolView)[],
-    attachments: (await of('network', 'attachments')) as readonly AttachmentView[],
-    routes: (await of('network', 'routes')) as readonly RouteView[],
-    devices: (await of('devices', 'devices')) as readonly DeviceView[],
-    registrations: (registers ? await ask('registrations') : []) as readonly RegistrationView[],
-    findings: (await ask('doctor')) as readonly Finding[],
-    illVolumes: (await of('storage', 'illvolumes')) as readonly IllVolumeView[],
+    attachments: attachments as readonly AttachmentView[],
+    routes: routes as readonly RouteView[],
+    devices: devices as readonly DeviceView[],
+    registrations: registrations as readonly RegistrationView[],
+    findings: findings as readonly Finding[],
+    illVolumes: illVolumes as readonly IllVolumeView[],
   };
 }

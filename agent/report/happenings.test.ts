@@ -104,9 +104,15 @@ test.each<[string, Sight | undefined, Sight, readonly object[]]>([
     [{ regarding: claim, type: 'Warning', reason: 'VolumeUnhealthy', note: 'its volume is not well: DataLoss' }],
   ],
   [
-    'a volume that is well again',
-    see({ illVolumes }),
+    'storage that does not answer, nothing: that is no recovery',
+    see({ illVolumes, pools: [pool('PoolFull')] }),
     see({}),
+    [],
+  ],
+  [
+    'a volume that is well again',
+    see({ illVolumes, pools: [pool('')] }),
+    see({ pools: [pool('')] }),
     [{ regarding: claim, type: 'Normal', reason: 'VolumeHealthy', note: 'its volume is well again' }],
   ],
 ])('tells %s', (_, before, after, expected) => {

@@ -56,7 +56,9 @@ export function happeningsOf(nodeName: string, before: Sight | undefined, after:
             note: `the ${key} plugin does not serve: ${now}`,
           },
     ),
-    ...changes(before && pools(before.views), pools(after.views)).map(({ key, now }): Happening => ({
+    ...withoutUnseen(changes(before && pools(before.views), pools(after.views)), (name) =>
+      after.views.pools.some((pool) => pool.kind === 'storage' && pool.name === name),
+    ).map(({ key, now }): Happening => ({
       ...{ regarding: node, action: 'WatchStorage' },
       ...(now === undefined
         ? { type: 'Normal', reason: 'PoolHealthy', note: `the pool "${key}" is well again` }
@@ -84,6 +86,11 @@ function changes(
     ...after.filter(([key, ill]) => was.get(key) !== ill).map(([key, now]) => ({ key, now })),
     ...before.filter(([key]) => !is.has(key)).map(([key]) => ({ key, now: undefined })),
   ];
+}
+
+/** Without recoveries of what cannot be seen: a part of the agent that does not answer shows nothing ill. */
+function withoutUnseen(all: ReturnType<typeof changes>, isSeen: (key: string) => boolean): ReturnType<typeof changes> {
+  return all.filter(({ key, now }) => now !== undefined || isSeen(key));
 }
 
 function plugin({ type, status, message }: NodeCondition): Ills {
@@ -138,7 +145,8 @@ function ofVolumes(before: NodeViews | undefined, after: NodeViews): readonly Ha
     illVolumes
       .filter(({ claim }) => claim.includes('/'))
       .map(({ claim, name, reasons }) => [JSON.stringify([claim, name]), reasons.join(', ')]);
-  return changes(before && ills(before), ills(after)).map(({ key, now }): Happening => {
+  const answers = after.pools.some((pool) => pool.kind === 'storage' && pool.size !== null);
+  return withoutUnseen(changes(before && ills(before), ills(after)), () => answers).map(({ key, now }): Happening => {
     const [claim = '', volume = ''] = JSON.parse(key) as readonly string[];
     const [namespace = '', name = ''] = claim.split('/');
     // csi-provisioner calls a claim's volume pvc-UID.

@@ -58,3 +58,21 @@ test('one that does not serve in time says so, and leaves the taint where it is'
   await vi.waitUntil(() => node.looks > 3, { timeout: 20_000 });
   expect(said).toEqual(['NotReady', 'Ready False']);
 });
+
+test('a part of the agent that hangs does not hold up the end', async () => {
+  const said: string[] = [];
+  const say = (what: string): Promise<void> => {
+    said.push(what);
+    return Promise.resolve();
+  };
+  const reporter = new NodeReporter({
+    ...{ nodeName: 'a', version: '1' },
+    look: () => new Promise<never>(() => undefined),
+    record: { keep: () => say('kept'), close: () => say('closed') },
+    events: { record: () => say('event') },
+    timings: { look: 5, patience: 0 },
+  });
+  reporter.start();
+  await reporter.stop();
+  expect(said).toEqual(['closed']);
+});

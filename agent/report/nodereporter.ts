@@ -30,6 +30,9 @@ interface ReporterTimings {
 
 const defaultTimings: ReporterTimings = { look: 5_000, patience: 15_000 };
 
+/** Milliseconds for each thing that is still to be done at the end. */
+const longestWaitMs = 2_000;
+
 export class NodeReporter {
   readonly #parts: NodeReporterParts;
   readonly #timings: ReporterTimings;
@@ -45,11 +48,16 @@ export class NodeReporter {
     this.#loop = this.#watch();
   }
 
-  /** Takes two seconds at most: that nobody looks any more is worth telling, and not worth waiting for. */
+  /**
+   * Takes two seconds at most, and as many for a look that is under way, of a part that hangs: that nobody looks any more is
+   * worth telling, and not worth waiting for.
+   */
   async stop(): Promise<void> {
     this.#end.abort();
-    await this.#loop;
-    await this.#parts.record.close(AbortSignal.timeout(2_000));
+    const patience = new AbortController();
+    await Promise.race([this.#loop, pause(longestWaitMs, patience.signal)]);
+    patience.abort();
+    await this.#parts.record.close(AbortSignal.timeout(longestWaitMs));
   }
 
   async #watch(): Promise<void> {
@@ -60,6 +68,8 @@ export class NodeReporter {
     let begun = false;
     while (!signal.aborted) {
       const views = await look();
+      // It may have taken so long that nobody waited for it.
+      if (this.#end.signal.aborted) return;
       const status = nodeStatusOf(views, version);
       const serves = status.conditions.every((condition) => condition.status === 'True');
       begun ||= serves || performance.now() - began >= this.#timings.patience;
