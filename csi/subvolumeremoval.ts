@@ -77,17 +77,31 @@ export class SubvolumeRemoval {
 
   /** Those that are left. */
   async #tidy(): Promise<readonly bigint[]> {
-    const { subvolumes, quotas, trash } = this.#parts;
+    const { subvolumes, trash } = this.#parts;
     const ids = (await readdir(trash)).flatMap((file) => notePattern.exec(file)?.[1] ?? []).map(BigInt);
     const left: bigint[] = [];
     // What was made later may be a member of the group around what was made earlier.
     for (const id of ids.sort((a, b) => (a < b ? 1 : -1))) {
       const freed = !(await subvolumes.exists(trash, id));
-      const forgotten =
-        freed && (await quotas.removeGroup(trash, id)) && (await quotas.removeGroup(trash, groupAround(id)));
+      const forgotten = freed && (await this.#forget(id)) && (await this.#forget(groupAround(id)));
       if (forgotten) await rm(join(trash, `.dropped-${id}`), { force: true });
       else left.push(id);
     }
     return left;
+  }
+
+  /**
+   * Removes a group that counts nothing any more. The kernel counts at a commit: of one that is removed with bytes in it, it takes all
+   * counts for wrong, and no volume has a limit until all is counted anew. False: not yet.
+   */
+  async #forget(group: bigint): Promise<boolean> {
+    const { subvolumes, quotas, trash } = this.#parts;
+    const counts = async (): Promise<boolean> => ((await quotas.group(trash, group))?.referenced ?? 0n) > 0n;
+    if (await counts()) {
+      await subvolumes.commit(trash);
+      // Counts that are wrong already never come to nothing.
+      if ((await counts()) && !(await quotas.status(trash)).inconsistent) return false;
+    }
+    return await quotas.removeGroup(trash, group);
   }
 }
