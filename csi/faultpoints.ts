@@ -16,6 +16,7 @@ export const faultPoints = [
   'publish.recorded',
   'publish.bound',
   'unpublish.unmounted',
+  'freeze.hurried',
   'freeze.frozen',
   'snapshot.intent',
   'snapshot.cloned',

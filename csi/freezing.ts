@@ -20,7 +20,7 @@ export function whileFrozen<T>(volumes: readonly VolumeRecord[], parts: PoolPart
 
 async function hold<T>(
   volumes: readonly VolumeRecord[],
-  { engine, nodeState, log, onFrozen, atPoint }: PoolParts,
+  { engine, nodeState, gracePeriods, log, onFrozen, atPoint }: PoolParts,
   work: () => Promise<T>,
 ): Promise<T> {
   const thaw = async (): Promise<void> => {
@@ -30,7 +30,7 @@ async function hold<T>(
         log.error({ event: 'volume.thaw_failed', volume: volume.id, reason: messageOf(error) }, 'volume stays frozen');
         throw error;
       });
-      nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false });
+      nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false, hurried: false });
     }
   };
   const late = Promise.withResolvers<never>();
@@ -49,9 +49,17 @@ async function hold<T>(
   let working: Promise<T> | undefined;
   const began = performance.now();
   try {
-    for (const volume of volumes) {
-      nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: true });
-      if (!(await engine.freeze(volume))) nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false });
+    // Not ours to end when somebody else hurries: an administrator, or the freeze of another pool.
+    const hurried = gracePeriods.areLong();
+    for (const volume of volumes) nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: true, hurried });
+    try {
+      if (hurried) gracePeriods.hurry();
+      atPoint('freeze.hurried');
+      for (const volume of volumes)
+        if (!(await engine.freeze(volume)))
+          nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false, hurried: false });
+    } finally {
+      if (hurried) gracePeriods.relax();
     }
     atPoint('freeze.frozen');
     working = work();

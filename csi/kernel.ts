@@ -3,6 +3,8 @@ import { blockCgroups } from '../linux/blockcgroup.ts';
 import type { BlockCgroups } from '../linux/blockcgroup.ts';
 import { kernelFilesystems } from '../linux/filesystem.ts';
 import type { Filesystems } from '../linux/filesystem.ts';
+import { kernelGracePeriods } from '../linux/graceperiods.ts';
+import type { GracePeriods } from '../linux/graceperiods.ts';
 import { kernelLoopDevices } from '../linux/loop.ts';
 import type { LoopDevices } from '../linux/loop.ts';
 import { kernelMounts } from '../linux/mount.ts';
@@ -13,6 +15,7 @@ export interface StorageKernel {
   readonly loops: LoopDevices;
   readonly filesystems: Filesystems;
   readonly cgroups: BlockCgroups;
+  readonly gracePeriods: GracePeriods;
 }
 
 /** The one this process runs on. */
@@ -22,5 +25,6 @@ export function realKernel(): StorageKernel {
     loops: kernelLoopDevices(),
     filesystems: kernelFilesystems(),
     cgroups: blockCgroups(),
+    gracePeriods: kernelGracePeriods(),
   };
 }

@@ -21,6 +21,7 @@ const stateSchema = z.strictObject({
   staged: staged.optional(),
   published: z.array(published).readonly(),
   frozen: z.boolean().optional(),
+  hurried: z.boolean().optional(),
 });
 
 export type Staged = z.output<typeof staged>;
@@ -30,6 +31,8 @@ export interface VolumeNodeState {
   readonly published: readonly Published[];
   /** Its writers may be held still: whoever finds it thaws. */
   readonly frozen?: boolean | undefined;
+  /** For its freeze the machine's grace periods were made short: whoever finds it lets them be long again. */
+  readonly hurried?: boolean | undefined;
 }
 
 const nothing: VolumeNodeState = { published: [] };

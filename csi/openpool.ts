@@ -100,6 +100,7 @@ export async function startPool(
     engine,
     nodeState: new NodeState(join(runDir, pool.id)),
     limits,
+    gracePeriods: kernel.gracePeriods,
     operations: new Operations(),
     ...records,
     trash,

@@ -1,5 +1,6 @@
 /** What the parts of the volume manager that work on one pool share. */
 import type { Logger } from '../kit/log.ts';
+import type { GracePeriods } from '../linux/graceperiods.ts';
 import type { Engine } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
 import type { Ledger } from './ledger.ts';
@@ -22,6 +23,7 @@ export interface PoolParts {
   readonly engine: Engine;
   readonly nodeState: NodeState;
   readonly limits: VolumeLimits;
+  readonly gracePeriods: GracePeriods;
   readonly operations: Operations;
   readonly volumes: Records<VolumeRecord>;
   readonly snapshots: Records<SnapshotRecord>;

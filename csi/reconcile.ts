@@ -123,9 +123,10 @@ async function measureShared(parts: PoolParts): Promise<void> {
   for (const [family, members] of count) if (members > 1 || thin.has(family)) await measure(family, parts);
 }
 
-async function thaw(record: VolumeRecord, { engine, nodeState }: PoolParts): Promise<Finding> {
+async function thaw(record: VolumeRecord, { engine, nodeState, gracePeriods }: PoolParts): Promise<Finding> {
+  if (nodeState.of(record.id).hurried) gracePeriods.relax();
   await engine.thaw(record);
-  nodeState.set(record.id, { ...nodeState.of(record.id), frozen: false });
+  nodeState.set(record.id, { ...nodeState.of(record.id), frozen: false, hurried: false });
   return 'thawed';
 }
 

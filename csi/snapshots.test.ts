@@ -129,6 +129,18 @@ describe('a snapshot', () => {
     expect(kernel.frozen()).toEqual([]);
     await snapshotOf(volume, 's');
     expect(kernel.frozen()).toEqual([]);
+    expect(kernel.gracePeriods.said).toEqual(['hurry', 'relax', 'hurry', 'relax']);
+  });
+
+  test('hurries for no longer than the freeze, and not where an administrator does', async () => {
+    const volume = await create('v');
+    await stage(volume);
+    kernel.failNext('freeze', Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'FIFREEZE' }));
+    await expect(snapshotOf(volume, 's')).rejects.toMatchObject({ code: 'INTERNAL' });
+    expect(kernel.gracePeriods.hurried).toBe(false);
+    kernel.gracePeriods.hurried = true;
+    await snapshotOf(volume, 's');
+    expect(kernel.gracePeriods.hurried).toBe(true);
   });
 
   test.each([

@@ -6,6 +6,7 @@ import { blockCgroups } from '../blockcgroup.ts';
 import type { BlockCgroups } from '../blockcgroup.ts';
 import type { Filesystems } from '../filesystem.ts';
 import { SystemCallError } from '../libc.ts';
+import type { GracePeriods } from '../graceperiods.ts';
 import type { LoopDevices } from '../loop.ts';
 import type { Mounts } from '../mount.ts';
 import type { Content } from '../superblock.ts';
@@ -18,6 +19,25 @@ import type { Effect } from './storagetables.ts';
 
 const ENOENT = 2;
 
+class FakeGracePeriods implements GracePeriods {
+  hurried = false;
+  readonly said: ('hurry' | 'relax')[] = [];
+
+  areLong(): boolean {
+    return !this.hurried;
+  }
+
+  hurry(): void {
+    this.hurried = true;
+    this.said.push('hurry');
+  }
+
+  relax(): void {
+    this.hurried = false;
+    this.said.push('relax');
+  }
+}
+
 export class FakeStorageKernel {
   readonly totalBytes: bigint;
   readonly loops: LoopDevices;
@@ -27,6 +47,8 @@ export class FakeStorageKernel {
   readonly busy: Set<string>;
   /** None; a test that wants limits brings some (`FakeCgroups`). */
   cgroups: BlockCgroups = blockCgroups('/nowhere');
+  /** What an administrator says of them, and what was done to them, in order. */
+  readonly gracePeriods = new FakeGracePeriods();
   readonly #files: FakeFiles;
   readonly #tables: FakeTables;
 

@@ -239,7 +239,7 @@ async function startMortal(point: string): Promise<{ readonly died: Promise<unkn
 
 describe('killed at', () => {
   const [, ext4, bytes] = kinds[1];
-  const ofOneVolume = faultPoints.slice(0, faultPoints.indexOf('freeze.frozen'));
+  const ofOneVolume = faultPoints.slice(0, faultPoints.indexOf('freeze.hurried'));
   test.each(ofOneVolume)('%s, started again and asked again', async (point) => {
     const { died } = await startMortal(point);
     const life = async (): Promise<void> => {

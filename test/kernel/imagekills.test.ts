@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { mountCapability, TestNode } from '../../csi/fake/testnode.ts';
 import type { faultPoints } from '../../csi/faultpoints.ts';
+import { kernelGracePeriods } from '../../linux/graceperiods.ts';
 import { kernelLoopDevices } from '../../linux/loop.ts';
 import { kernelMounts } from '../../linux/mount.ts';
 import { makeScratchPool } from './scratchpool.ts';
@@ -20,6 +21,7 @@ type FaultPoint = (typeof faultPoints)[number];
 
 const MiB = 1024 * 1024;
 const points: readonly FaultPoint[] = [
+  'freeze.hurried',
   'freeze.frozen',
   'snapshot.intent',
   'snapshot.cloned',
@@ -38,6 +40,7 @@ const points: readonly FaultPoint[] = [
 const wanted: WantedVolume = { name: 'v', capability: mountCapability({ fs_type: 'xfs' }), bytes: 320 * MiB };
 const grown = { required_bytes: String(448 * MiB) };
 
+const gracePeriods = kernelGracePeriods();
 let shared: SharedFolder;
 let pool: ScratchPool;
 let host: TestNode;
@@ -104,7 +107,9 @@ test.each(points)(
     // The call in flight fails with the process.
     await expect(copyAndGrow(served)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(await died).toEqual([null, 'SIGKILL']);
+    expect(gracePeriods.areLong()).toBe(point !== 'freeze.hurried');
     await host.start();
+    expect(gracePeriods.areLong()).toBe(true);
     await appendFile(log, 'after', { flush: true });
     expect(await serveVolume(host, { ...wanted, bytes: 0 })).toEqual(served);
     await copyAndGrow(served);
