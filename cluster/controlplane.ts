@@ -84,7 +84,7 @@ export function controlPlaneCommands(addresses: NodeAddresses): ComponentCommand
   ];
 }
 
-/** Who of the workloads asked for what, without contents. Kubernetes' own accounts are left out. */
+/** Who of the workloads asked for what, and when anybody changed rights; without contents. Kubernetes' own accounts are left out. */
 export function formatAuditPolicy(): string {
   return JSON.stringify({
     apiVersion: 'audit.k8s.io/v1',
@@ -93,6 +93,11 @@ export function formatAuditPolicy(): string {
     rules: [
       { level: 'None', userGroups: ['system:serviceaccounts:kube-system'] },
       { level: 'Metadata', userGroups: ['system:serviceaccounts'] },
+      {
+        level: 'Metadata',
+        verbs: ['create', 'update', 'patch', 'delete'],
+        resources: [{ group: 'rbac.authorization.k8s.io' }],
+      },
       { level: 'None' },
     ],
   });
