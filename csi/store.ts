@@ -4,7 +4,8 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { removeDurably, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
+import { prepareFile, removeDurably, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
+import type { PreparedFile } from '../kit/durablefile.ts';
 import { errnoOf, messageOf } from '../kit/errors.ts';
 import { readRegularFile } from '../kit/regularfile.ts';
 import { ownerOf, poolOf } from './objectid.ts';
@@ -139,6 +140,8 @@ export interface RecordStore {
   load(): Promise<LoadedStore>;
   /** Makes the record durable. */
   write(record: AnyRecord): Promise<void>;
+  /** Does the slower half of `write`, for a record that is not true yet. */
+  prepare(record: AnyRecord): Promise<PreparedFile>;
   /** Forgets the record durably; nothing happens when there is none. */
   remove(id: string): Promise<void>;
 }
@@ -207,6 +210,7 @@ export function recordStore(folder: string, poolId: string): RecordStore {
       return await readRecords(folder, poolId);
     },
     write: (any) => writeFileAtomic(fileOf(any.record.id), formatRecord(any), { sync: true }),
+    prepare: (any) => prepareFile(fileOf(any.record.id), formatRecord(any)),
     remove: (id) => removeDurably(fileOf(id)),
   };
 }
