@@ -16,6 +16,8 @@ export interface PanelSpec {
   readonly kind?: 'lines' | 'number' | 'bars';
   /** Values from which a number is yellow and red; from red down where red is the smaller. */
   readonly thresholds?: readonly [yellow: number, red: number];
+  /** What stands where there is no series: "No data" could also mean that nothing is read. */
+  readonly empty?: string;
   /** Of 24. */
   readonly width?: number;
 }
@@ -60,7 +62,7 @@ export function placeRow(
   return { panels, next: { id, x: 0, y: y + tallest } };
 }
 
-function panelOf({ title, about, queries, unit = 'short', kind = 'lines', thresholds }: PanelSpec): object {
+function panelOf({ title, about, queries, unit = 'short', kind = 'lines', thresholds, empty }: PanelSpec): object {
   const instant = kind === 'bars' || kind === 'number';
   const targets = queries.map(({ expr, legend }, index) => ({
     refId: String.fromCharCode(65 + index),
@@ -75,6 +77,7 @@ function panelOf({ title, about, queries, unit = 'short', kind = 'lines', thresh
     unit,
     min: 0,
     ...(unit === 'percentunit' ? { max: 1 } : {}),
+    ...(empty === undefined ? {} : { noValue: empty }),
     color: { mode: thresholds === undefined ? 'palette-classic' : 'thresholds' },
   };
   const steps = stepsOf(thresholds);

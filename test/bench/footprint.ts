@@ -15,7 +15,7 @@ import type { Figure, Quantity } from './stats.ts';
 
 const observedMs = 90_000;
 /** Until it has started, looked everywhere once, and told the cluster. */
-const settledMs = 90_000;
+const settledMs = 150_000;
 const pods = 20;
 const berthNodes = 5_000;
 

@@ -51,6 +51,7 @@ export const devices: readonly PanelSpec[] = [
   {
     title: 'Changes of health',
     about: 'Units that became healthy or unhealthy.',
+    empty: 'none',
     queries: [
       {
         expr: `sum by (node, resource, to) (increase(berth_device_health_transitions_total{${where}}${rate}))`,

@@ -40,6 +40,7 @@ export const network: readonly PanelSpec[] = [
     title: 'CNI errors and repairs',
     about:
       'Failed calls by code (docs/errors.md), and what the agent restored because somebody changed it. Nothing is good.',
+    empty: 'none',
     queries: [
       {
         expr: `sum by (node, op, code) (increase(berth_cni_requests_total{${where},code!="0"}${rate}))`,

@@ -13,6 +13,7 @@ export const storage: readonly PanelSpec[] = [
   {
     title: 'Days until full',
     about: 'At the pace of the last six hours; only pools that fill up.',
+    empty: 'no pool fills up',
     kind: 'bars',
     unit: 'd',
     thresholds: [14, 4],
@@ -50,6 +51,7 @@ export const storage: readonly PanelSpec[] = [
   {
     title: 'CSI errors',
     about: 'Failed calls by method and code. Nothing is good.',
+    empty: 'none failed',
     queries: [
       {
         expr: `sum by (node, method, code) (increase(berth_csi_calls_total{${where},code!="OK"}${rate}))`,
@@ -60,6 +62,7 @@ export const storage: readonly PanelSpec[] = [
   {
     title: 'Ill pools and volumes',
     about: 'What is wrong with which. Nothing is good; docs/storage.md explains each word.',
+    empty: 'all are well',
     queries: [
       { expr: `berth_csi_pool_unhealthy{${where}}`, legend: '{{node}} {{pool}} {{health}}' },
       { expr: `berth_csi_volume_unhealthy{${where}}`, legend: '{{node}} {{pool}} {{volume}} {{health}}' },
@@ -68,6 +71,7 @@ export const storage: readonly PanelSpec[] = [
   {
     title: 'Found at start',
     about: 'What the last start of the agent found in the pools.',
+    empty: 'all was in order',
     queries: [
       {
         expr: `sum by (node, pool, kind) (berth_csi_start_findings{${where}}) > 0`,
