@@ -73,8 +73,12 @@ export async function startPool(
     ...whilePresent(stored, assertPresent),
     prepare: async (record) => {
       await assertPresent();
-      const { put, drop } = await stored.prepare(record);
-      return { drop, put: () => assertPresent().then(put) };
+      const prepared = await stored.prepare(record);
+      const put = async (): Promise<void> => {
+        await assertPresent();
+        await prepared.put();
+      };
+      return { put, drop: () => prepared.drop() };
     },
   };
   const trashed = trashRecords(pool.folders.trash, pool.id);

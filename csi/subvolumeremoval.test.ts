@@ -24,7 +24,10 @@ function filesystem(commits: number, inconsistent = false): { parts: SubvolumeRe
     subvolumes: {
       exists: () => Promise.resolve(false),
       clean: () => Promise.resolve(),
-      commit: () => Promise.resolve(void left--),
+      commit: () => {
+        left--;
+        return Promise.resolve();
+      },
     },
     quotas: {
       group: (_: string, id: bigint) =>

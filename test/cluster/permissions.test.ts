@@ -91,7 +91,10 @@ const followingMs = 5_000;
 function hadRights(events: readonly AuditEvent[]): (event: AuditEvent) => boolean {
   const changes = events
     .filter(({ objectRef }) => objectRef?.resource === 'clusterrolebindings' && objectRef.name === 'berth-agent')
-    .map(({ verb, requestReceivedTimestamp }) => ({ gone: verb === 'delete', at: Date.parse(requestReceivedTimestamp) }));
+    .map(({ verb, requestReceivedTimestamp }) => ({
+      gone: verb === 'delete',
+      at: Date.parse(requestReceivedTimestamp),
+    }));
   return ({ requestReceivedTimestamp }) => {
     const at = Date.parse(requestReceivedTimestamp);
     const before = changes.filter((change) => change.at <= at);
