@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
+import type { ConfigFile } from './config/configfile.ts';
 import type { DoctorWatch } from './doctor/doctorwatch.ts';
 import { Endpoint } from './endpoint.ts';
 import { watchEventLoop } from './eventloop.ts';
@@ -26,6 +27,8 @@ export interface DaemonParts {
   readonly reporter?: Pick<NodeReporter, 'start' | 'stop'> | undefined;
   /** Looks at the node now and then; the view `doctor` shows what it finds. */
   readonly doctor?: Pick<DoctorWatch, 'start' | 'stop' | 'findings'> | undefined;
+  /** Follows the configuration file, where there is one; the view `configuration` shows how it is. */
+  readonly configFile?: Pick<ConfigFile, 'start' | 'stop' | 'view'> | undefined;
   /** Serves the metrics to the cluster's Prometheus. */
   readonly scrapeServer?: Pick<ScrapeServer, 'start' | 'stop'> | undefined;
   /** Tells the API server about the service `network`; `notReady` says how it is. */
@@ -51,6 +54,7 @@ export class Daemon {
       views: {
         services: () => this.states().map((state) => ({ ...state, version })),
         doctor: () => parts.doctor?.findings ?? [],
+        configuration: async () => (parts.configFile === undefined ? [] : [await parts.configFile.view()]),
       },
     };
     this.#localPage = new LocalPage({ settings, services: [own, ...services], log });
@@ -77,6 +81,7 @@ export class Daemon {
     this.#condition?.start();
     this.#parts.reporter?.start();
     this.#parts.doctor?.start();
+    this.#parts.configFile?.start();
   }
 
   states(): readonly ServiceState[] {
@@ -90,6 +95,7 @@ export class Daemon {
    */
   async stop(): Promise<boolean> {
     this.#stopping = true;
+    this.#parts.configFile?.stop();
     this.#parts.doctor?.stop();
     const { settings, log } = this.#parts;
     // Before the network stops: that an agent ends is no loss of the network.

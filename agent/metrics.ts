@@ -30,6 +30,18 @@ export function createWatchGauge(registry: Registry): (collection: string, up: b
   };
 }
 
+/** `berth_config_in_effect`, asked for when somebody reads it. */
+export function registerConfigMetric(registry: Registry, inEffect: () => boolean): void {
+  new Gauge({
+    name: 'berth_config_in_effect',
+    help: 'Whether the agent runs with what its configuration file says (1), or the file cannot be used or has changes that need a restart (0).',
+    registers: [registry],
+    collect() {
+      this.set(inEffect() ? 1 : 0);
+    },
+  });
+}
+
 /** `berth_service_ready` and `berth_service_start_failures` of every service. */
 export function registerServiceMetrics(registry: Registry, supervisors: readonly Supervisor[]): void {
   new Gauge({

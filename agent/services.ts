@@ -7,6 +7,7 @@ import { createNetworkService } from '../cni/service.ts';
 import { createStorageService } from '../csi/service.ts';
 import { createDeviceService } from '../deviceplugin/service.ts';
 import { BerthError } from '../kit/errors.ts';
+import type { Latest } from '../kit/latest.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Service } from '../kit/service.ts';
 import { readContainerRuntime, readsCdiFiles } from './containerruntime.ts';
@@ -34,11 +35,13 @@ export interface Surroundings {
   readonly log: Logger;
   readonly registry: Registry;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What runs, as it changes; without it nothing does. */
+  readonly running?: Latest<NodeConfig>;
 }
 
 /** One service per section, in the order in which a pod meets them. Makes nothing yet: `start` does. */
 export function createServices(config: NodeConfig, surroundings: Surroundings): readonly Service[] {
-  const { registry, env } = surroundings;
+  const { registry, env, running } = surroundings;
   const { agent, network, devices, storage } = config;
   const kubeletRoot = config.kubelet.rootDir;
   const logOf = (component: string): Logger => surroundings.log.child({ component });
@@ -77,6 +80,11 @@ export function createServices(config: NodeConfig, surroundings: Surroundings): 
             stateDir: agent.stateDir,
             log: logOf('devices'),
             registry,
+            onRules: (changed) => {
+              running?.onChange(() => {
+                if (running.value.devices !== undefined) changed(running.value.devices);
+              }, new AbortController().signal);
+            },
             readsCdi: async (signal) =>
               readsCdiFiles(await readContainerRuntime(createApiClient(access), nodeName(), signal)),
           }),

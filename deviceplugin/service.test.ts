@@ -29,6 +29,9 @@ afterEach(async () => {
 const log = pino({ enabled: false });
 const serial = { name: 'a.b/serial', match: [{ subsystem: 'tty' }] };
 
+/** Has the service take over other rules of the configuration. */
+let configure: (settings: object) => void = () => undefined;
+
 /** The service on a recorded machine with an adapter, on which no kubelet has started. */
 async function start(): Promise<Service> {
   const { roots } = await writeMachine(folder, recorded.usbSerial('1-2', { serial: 'S1x' }));
@@ -36,6 +39,11 @@ async function start(): Promise<Service> {
   const places = { devRoot, sysRoot, udevRoot, cdiDir: join(folder, 'cdi'), rulesDir: join(folder, 'rules') };
   registry = new Registry();
   service = createDeviceService(devicesSection.parse({ resources: [serial], ...places }), {
+    onRules: (changed) => {
+      configure = (settings) => {
+        changed(devicesSection.parse({ resources: [serial], ...places, ...settings }));
+      };
+    },
     kubeletRoot: join(folder, 'kubelet'),
     stateDir: join(folder, 'state'),
     log,
@@ -95,6 +103,46 @@ test('rules are taken over while it runs, and with a mistake in them those befor
     },
     { timeout: 20_000 },
   );
+});
+
+test('other rules of the configuration are taken over at once, and what the folder has beside them stays', async () => {
+  await rules(more);
+  const running = await start();
+  const names = (): readonly string[] => [...new Set(offered(running))];
+  expect(names()).toEqual(['a.b/serial', 'a.b/usb']);
+  configure({ resources: [{ ...serial, name: 'a.b/tty' }] });
+  expect(names()).toEqual(['a.b/tty', 'a.b/usb']);
+  expect(view(running, 'explain', '/dev/ttyUSB0')).toMatchObject([{ resources: [{ resource: 'a.b/tty' }, {}] }]);
+  configure({ deny: ['/dev/ttyUSB*'] });
+  expect(names()).toEqual(['a.b/usb']);
+  // A name that the folder has, too: the configuration's is taken, and the folder has a mistake now.
+  configure({ resources: [{ ...serial, name: 'a.b/usb' }] });
+  expect(view(running, 'explain', '/dev/ttyUSB0')).toMatchObject([
+    { resources: [{ resource: 'a.b/usb', outcome: 'has' }] },
+  ]);
+  const refused = 'berth_device_source_degraded{source="rules"}';
+  await vi.waitFor(
+    async () => {
+      expect(await registry.metrics()).toContain(`${refused} 1`);
+    },
+    { timeout: 20_000 },
+  );
+  configure({});
+  expect(names()).toEqual(['a.b/serial', 'a.b/usb']);
+  await vi.waitFor(
+    async () => {
+      expect(await registry.metrics()).toContain(`${refused} 0`);
+    },
+    { timeout: 20_000 },
+  );
+});
+
+test('rules that the configuration was given while the service did not run are those it starts with', async () => {
+  const running = await start();
+  await running.stop(AbortSignal.timeout(1_000));
+  configure({ resources: [{ ...serial, name: 'a.b/tty' }] });
+  await running.start(new AbortController().signal);
+  expect(offered(running)).toEqual(['a.b/tty']);
 });
 
 test('rules that are there at the start are taken once', async () => {

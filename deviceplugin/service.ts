@@ -3,7 +3,6 @@
  * is in engine.ts; here is what it begins with, and what it is told afterwards.
  */
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Registry } from 'prom-client';
 import { BerthError, messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
@@ -11,7 +10,6 @@ import { RecentCalls } from '../kit/recentcalls.ts';
 import type { Service } from '../kit/service.ts';
 import { pluginRegistryDirectory } from '../kubelet/pluginregistration.ts';
 import { devicePluginDirectory } from '../kubelet/registration.ts';
-import type { ResourceRule } from './config/resource.ts';
 import type { DevicesConfig } from './config/section.ts';
 import { DeviceEngine } from './engine.ts';
 import { followInventory } from './inventory/follow.ts';
@@ -23,9 +21,8 @@ import type { DeviceMetrics } from './metrics.ts';
 import type { PluginContext } from './plugin/plugin.ts';
 import { removeStaleSockets } from './plugin/socketnames.ts';
 import { noteCall } from './recent.ts';
-import { followRulesFolder, readRulesFolder } from './rulesfolder.ts';
-import type { FolderContent } from './rulesfolder.ts';
-import { compileRules } from './units/compile.ts';
+import { RulesInForce } from './rulesinforce.ts';
+import type { RuleSettings } from './rulesinforce.ts';
 import { explainNode } from './units/explain.ts';
 import { loadIdentityMemory } from './units/identitymemory.ts';
 import { deviceViews, inventoryViews } from './views.ts';
@@ -39,6 +36,8 @@ export interface DeviceServiceOptions {
   readonly registry: Registry;
   /** Whether the container runtime reads CDI files; asked until it answers. Without it nobody knows, and `auto` does without. */
   readonly readsCdi?: (signal: AbortSignal) => Promise<boolean>;
+  /** Calls back with other rules of the configuration, which are taken over while the service runs. */
+  readonly onRules?: (changed: (settings: RuleSettings) => void) => void;
   /** Opens the kernel's events; tests of recorded machines raise their own. Default `openUevents`. */
   readonly openEvents?: (options: UeventOptions) => void;
 }
@@ -52,11 +51,20 @@ export function createDeviceService(config: DevicesConfig, options: DeviceServic
   };
   let end = new AbortController();
   let engine: DeviceEngine | undefined;
+  const rules = new RulesInForce(config, {
+    log: options.log,
+    refused: (isRefused) => {
+      metrics.sourceDegraded('rules', isRefused);
+    },
+  });
+  options.onRules?.((settings) => {
+    rules.use(settings);
+  });
   return {
     name: 'devices',
     start: async (signal) => {
       end = new AbortController();
-      engine = await startEngine(config, options, { metrics, called }, end.signal);
+      engine = await startEngine(config, options, { metrics, called, rules }, end.signal);
       if (signal.aborted) end.abort();
     },
     stop: async (deadline) => {
@@ -76,30 +84,29 @@ export function createDeviceService(config: DevicesConfig, options: DeviceServic
   };
 }
 
+interface EngineSurroundings {
+  readonly metrics: DeviceMetrics;
+  readonly called: PluginContext['called'];
+  readonly rules: RulesInForce;
+}
+
 /** Reads everything once, begins to offer it, and follows what changes until `signal`. */
 async function startEngine(
   config: DevicesConfig,
   { kubeletRoot, stateDir, log, readsCdi, openEvents = openUevents }: DeviceServiceOptions,
-  { metrics, called }: { readonly metrics: DeviceMetrics; readonly called: PluginContext['called'] },
+  { metrics, called, rules }: EngineSurroundings,
   signal: AbortSignal,
 ): Promise<DeviceEngine> {
   const memoryFile = join(stateDir, 'devices/identities.json');
   const { memory, warning } = await loadIdentityMemory(memoryFile);
   if (warning !== undefined) log.warn({ event: 'device.memory_lost', path: memoryFile }, warning);
-  const folder = config.rulesDir === undefined ? { rules: [] } : await readRulesFolder(config.rulesDir, config);
-  // Its problems are told by whoever follows the folder, below.
-  const allOf = (content: FolderContent): readonly ResourceRule[] => [
-    ...config.resources,
-    ...('rules' in content ? content.rules : []),
-  ];
-  let current = allOf(folder);
-  const rules = compileRules(current, config.deny);
+  const compiled = await rules.read();
   const begun: { engine?: DeviceEngine } = {};
   let source: FollowedInventory;
   try {
     source = await followInventory({
       roots: { ...config, procRoot: '/proc' },
-      wants: rules.wants,
+      wants: compiled.wants,
       log,
       signal,
       onChange: ({ inventory, cause, since }) => {
@@ -129,55 +136,18 @@ async function startEngine(
   for (const directory of [devicePluginDirectory, pluginRegistryDirectory])
     await removeStaleSockets(join(kubeletRoot, directory), log);
   const engine = new DeviceEngine({
-    ...{ config, kubeletRoot, memoryFile, memory, rules, readsCdi, log, metrics, called },
+    ...{ config, kubeletRoot, memoryFile, memory, rules: compiled, readsCdi, log, metrics, called },
     inventory: source.inventory,
   });
   begun.engine = engine;
   engine.start();
-  if (config.rulesDir !== undefined) {
-    const { rulesDir } = config;
-    let refused = false;
-    followRulesFolder(
-      rulesDir,
-      config,
-      (content) => {
-        const wasRefused = refused;
-        refused = 'problems' in content;
-        metrics.sourceDegraded('rules', refused);
-        if ('problems' in content) {
-          const { problems } = content;
-          log.error(
-            { event: 'device.rules_refused', path: rulesDir, problems },
-            'the rules have mistakes; those before stay',
-          );
-          return;
-        }
-        const kept = keepSame(current, allOf(content));
-        if (isSame(kept, current) && !wasRefused) return;
-        current = kept;
-        const next = compileRules(current, config.deny);
-        log.info(
-          { event: 'device.rules', path: rulesDir, resources: next.rules.length },
-          'rules of devices taken over',
-        );
-        source.setWants(next.wants);
-        engine.setRules(next);
-      },
-      signal,
-    );
-  }
+  rules.follow(
+    compiled,
+    (next) => {
+      source.setWants(next.wants);
+      engine.setRules(next);
+    },
+    signal,
+  );
   return engine;
-}
-
-/** The new rules, those that say what they said before as the objects they were: nothing of them begins anew. */
-function keepSame(before: readonly ResourceRule[], after: readonly ResourceRule[]): readonly ResourceRule[] {
-  const old = new Map(before.map((rule) => [rule.name, rule]));
-  return after.map((rule) => {
-    const same = old.get(rule.name);
-    return same !== undefined && isDeepStrictEqual(same, rule) ? same : rule;
-  });
-}
-
-function isSame(one: readonly ResourceRule[], other: readonly ResourceRule[]): boolean {
-  return one.length === other.length && one.every((rule, index) => rule === other[index]);
 }

@@ -1,5 +1,6 @@
 /** `berth doctor`: looks at this node and prints what is well, what is not, and what mends it. */
 import { existsSync } from 'node:fs';
+import type { ConfigFileView } from '../config/configfile.ts';
 import { catalogue } from '../doctor/catalogue.ts';
 import { runDoctor } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
@@ -8,6 +9,8 @@ import { textReport } from '../doctor/reporters/text.ts';
 import { loadNodeConfig } from '../nodeconfig.ts';
 import type { NodeConfig } from '../nodeconfig.ts';
 import type { Plugin } from '../part.ts';
+import { agentSchema } from '../settings.ts';
+import { askEach } from './ask.ts';
 import type { Document } from './choices.ts';
 import { readNodeConfig } from './readnodeconfig.ts';
 
@@ -42,7 +45,7 @@ export async function doctor({ config: file, list, skip, only, output }: DoctorA
     process.stderr.write(`berth: --skip ${unknown.join(' ')}: no such probe; berth doctor --list names them\n`);
     return 2;
   }
-  const config = await configFrom(file);
+  const config = (await configFrom(file)) ?? (file === undefined ? await configOfAgent() : undefined);
   if (config === undefined) return 2;
   const skipped = new Set(
     probes.filter(({ group, id }) => skip.includes(id) || skip.includes(group)).map(({ id }) => id),
@@ -73,6 +76,21 @@ async function configFrom(file: string | undefined): Promise<NodeConfig | undefi
   if (file !== undefined || existsSync(usualFile)) return await readNodeConfig(file ?? usualFile, nodeName);
   const loaded = loadNodeConfig(withoutFile, nodeName);
   return 'config' in loaded ? loaded.config : undefined;
+}
+
+/**
+ * What the agent could use last, where it tells that its file is the usual one and cannot be used: that is a finding, and no reason
+ * not to look. What is wrong was printed.
+ */
+async function configOfAgent(): Promise<NodeConfig | undefined> {
+  const answers = await askEach(agentSchema.parse({}).socket, 'configuration');
+  const views = answers.flatMap((answer) => ('items' in answer ? (answer.items as readonly ConfigFileView[]) : []));
+  const told = views.find(({ file, problems }) => file === usualFile && problems.length > 0);
+  if (told === undefined) return undefined;
+  const loaded = loadNodeConfig(told.text, process.env['NODE_NAME'] ?? 'any-node');
+  if ('problems' in loaded) return undefined;
+  process.stderr.write('berth: looking with the configuration that the agent runs with\n');
+  return loaded.config;
 }
 
 /** Without the sections of other plugins: a container that runs one of them sees not what the others need. */

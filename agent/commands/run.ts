@@ -1,9 +1,11 @@
 /** `berth run --config FILE [--only PLUGIN]`: the daemon, or a part of it. */
+import { Latest } from '../../kit/latest.ts';
 import { createLogger } from '../../kit/log.ts';
+import { ConfigFile } from '../config/configfile.ts';
 import { Daemon } from '../daemon.ts';
 import { DoctorWatch } from '../doctor/doctorwatch.ts';
 import { exitOnSignals, exitOnUncaught } from '../lifecycle.ts';
-import { createRegistry } from '../metrics.ts';
+import { createRegistry, registerConfigMetric } from '../metrics.ts';
 import { partOf, plugins } from '../part.ts';
 import type { Plugin } from '../part.ts';
 import { createServices, networkConditionOf, nodeReporterOf, scrapeServerOf } from '../services.ts';
@@ -22,16 +24,25 @@ export async function run(file: string, only: readonly Plugin[]): Promise<number
     return 2;
   }
   const config = partOf(whole, only);
-  const log = createLogger(config.agent.logLevel);
+  const running = new Latest(config);
+  const log = createLogger(() => running.value.agent.logLevel);
   exitOnUncaught(log);
   const registry = createRegistry();
-  const surroundings = { log, registry, env: process.env };
+  const surroundings = { log, registry, env: process.env, running };
   const services = createServices(config, surroundings);
   const createNetworkCondition = networkConditionOf(config, surroundings);
   // Of several parts the first speaks for all.
   const speaks = only.length === 0 || only.includes(plugins.find((each) => whole[each] !== undefined) ?? 'network');
   const reporter = speaks ? nodeReporterOf(whole, surroundings) : undefined;
-  const doctor = new DoctorWatch(config, { env: process.env, log: log.child({ component: 'doctor' }) });
+  const doctor = new DoctorWatch(() => running.value, { env: process.env, log: log.child({ component: 'doctor' }) });
+  const configFile = new ConfigFile({
+    ...{ path: file, whole, only, running, log: log.child({ component: 'config' }) },
+    env: { NODE_NAME: process.env['NODE_NAME'], POD_NAME: process.env['POD_NAME'] },
+    changed: () => {
+      doctor.lookAgain();
+    },
+  });
+  registerConfigMetric(registry, () => configFile.inEffect);
   const scrapeServer = scrapeServerOf(config, surroundings);
   const daemon = new Daemon({
     settings: config.agent,
@@ -41,6 +52,8 @@ export async function run(file: string, only: readonly Plugin[]): Promise<number
     createNetworkCondition,
     reporter,
     doctor,
+    // What came on standard input comes once.
+    configFile: file === '-' ? undefined : configFile,
     scrapeServer,
   });
   exitOnSignals(log, () => daemon.stop());

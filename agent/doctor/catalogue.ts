@@ -3,6 +3,7 @@ import type { Probe } from './probe.ts';
 import { agentProbes } from './probes/agent.ts';
 import { apiProbes } from './probes/api.ts';
 import { apiRightProbes } from './probes/apirights.ts';
+import { configFileProbes } from './probes/configfile.ts';
 import { cniProbes } from './probes/cni.ts';
 import { deviceProbes } from './probes/devices.ts';
 import { featureProbes } from './probes/features.ts';
@@ -27,7 +28,7 @@ export const catalogue: readonly ProbeGroup[] = [
   { name: 'devices', title: 'Devices', probes: deviceProbes },
   { name: 'storage', title: 'Pools', probes: storageProbes },
   { name: 'api', title: 'Kubernetes API', probes: [...apiProbes, ...apiRightProbes] },
-  { name: 'agent', title: 'The agent', probes: agentProbes },
+  { name: 'agent', title: 'The agent', probes: [...agentProbes, ...configFileProbes] },
 ];
 
 /** A place in the documentation. */

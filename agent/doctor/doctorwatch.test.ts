@@ -30,7 +30,7 @@ test('what is found is told once, and again when it is another; the API is not a
     for (const id of skip ?? []) skipped.add(id);
     return Promise.resolve(found.now);
   };
-  running = new DoctorWatch(config, { env: {}, log }, { first: 0, every: 1 }, look);
+  running = new DoctorWatch(() => config, { env: {}, log }, { first: 0, every: 1 }, look);
   expect(running.findings).toEqual([]);
   running.start();
   await vi.waitUntil(() => looks > 3, { timeout: 20_000 });
@@ -41,4 +41,29 @@ test('what is found is told once, and again when it is another; the API is not a
   expect(lines[1]).toMatchObject({ probe: 'cni.bin-dir', msg: 'it is nearly full' });
   expect([...skipped]).toContain('api.rules');
   expect([...skipped].every((id) => id.startsWith('api.'))).toBe(true);
+});
+
+test('it looks again when it is told of a change, also of one that comes while it looks', async () => {
+  if (config === undefined) throw new Error('the configuration is wrong');
+  const current = config;
+  const looked = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()] as const;
+  const others = structuredClone(config);
+  const seen: unknown[] = [];
+  const look = (given: unknown): Promise<readonly Finding[]> => {
+    seen.push(given);
+    if (seen.length === 1) running?.lookAgain();
+    looked[seen.length - 1]?.resolve(undefined);
+    return Promise.resolve([]);
+  };
+  const log = createLogger('error');
+  const configs = { now: current };
+  running = new DoctorWatch(() => configs.now, { env: {}, log }, { first: 3_600_000, every: 3_600_000 }, look);
+  running.start();
+  running.lookAgain();
+  await looked[0].promise;
+  configs.now = others;
+  await looked[1].promise;
+  expect(seen[0]).toBe(current);
+  expect(seen[1]).toBe(others);
+  expect(seen).toHaveLength(2);
 });

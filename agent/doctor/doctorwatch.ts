@@ -25,16 +25,17 @@ export class DoctorWatch {
   readonly #log: Logger;
   readonly #timings: WatchTimings;
   readonly #end = new AbortController();
+  #wake = new AbortController();
   #findings: readonly Finding[] = [];
   #loop: Promise<void> = Promise.resolve();
 
   constructor(
-    config: NodeConfig,
+    current: () => NodeConfig,
     { env, log }: { readonly env: Readonly<Record<string, string | undefined>>; readonly log: Logger },
     timings = defaultTimings,
     look = runDoctor,
   ) {
-    this.#look = (signal) => look(config, { signal, env, skip: leftOut });
+    this.#look = (signal) => look(current(), { signal, env, skip: leftOut });
     this.#log = log;
     this.#timings = timings;
   }
@@ -42,6 +43,11 @@ export class DoctorWatch {
   /** What the last look found; empty before the first. */
   get findings(): readonly Finding[] {
     return this.#findings;
+  }
+
+  /** Something has changed that it would find. */
+  lookAgain(): void {
+    this.#wake.abort();
   }
 
   start(): void {
@@ -56,9 +62,10 @@ export class DoctorWatch {
 
   async #watch(): Promise<void> {
     const { signal } = this.#end;
-    let wait = this.#timings.first;
-    while (await pause(wait, signal)) {
-      wait = this.#timings.every;
+    for (let wait = this.#timings.first; ; wait = this.#timings.every) {
+      if (!(await pause(wait, AbortSignal.any([signal, this.#wake.signal]))) && signal.aborted) return;
+      // Who asks while it looks is told by one more look.
+      this.#wake = new AbortController();
       try {
         const found = await this.#look(signal);
         this.#tell(found);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Finding } from '../doctor/finding.ts';
 import { happeningsOf, reasons } from './happenings.ts';
 import type { Sight } from './happenings.ts';
 import type { NodeViews } from './nodestatus.ts';
@@ -22,6 +23,9 @@ const attachments = [{ namespace: 'shop', pod: 'till', podUID: 'u-1' }];
 const pool = (reason: string): NodeViews['pools'][number] => ({
   ...{ kind: 'storage', name: 'fast', id: 'p', engine: 'image', path: '/p', size: 1, free: 1, reserved: 0 },
   ...{ available: 1, trash: 0, volumes: 0, snapshots: 0, reason },
+});
+const finding = (severity: Finding['severity']): NodeViews['findings'][number] => ({
+  ...{ id: 'agent.config-file', severity, message: 'line 7', fix: undefined },
 });
 const claimUid = '11111111-2222-3333-4444-555555555555';
 const illVolumes = [{ name: `pvc-${claimUid}`, claim: 'shop/data', reasons: ['DataLoss'] }];
@@ -61,6 +65,25 @@ test.each<[string, Sight | undefined, Sight, readonly object[]]>([
     see({ pools: [pool('PoolFull')] }),
     see({ pools: [pool('')] }),
     [{ regarding: node, type: 'Normal', reason: 'PoolHealthy', note: 'the pool "fast" is well again' }],
+  ],
+  [
+    'a configuration that cannot be used',
+    see({ findings: [finding('pass')] }),
+    see({ findings: [finding('failure'), finding('failure')] }),
+    [{ regarding: node, type: 'Warning', reason: 'ConfigUnusable', note: 'line 7' }],
+  ],
+  [
+    'one that can be used again, once that is seen',
+    see({ findings: [finding('failure')] }),
+    see({ findings: [finding('pass')] }),
+    [{ regarding: node, type: 'Normal', reason: 'ConfigUsable' }],
+  ],
+  ['a doctor that tells nothing, nothing', see({ findings: [finding('failure')] }), see({}), []],
+  [
+    'changes that wait for a restart, nothing',
+    see({}),
+    see({ findings: [{ ...finding('warning'), id: 'agent.config-pending' }] }),
+    [],
   ],
   [
     'an ill device, to the pod that holds it',

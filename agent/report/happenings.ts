@@ -1,6 +1,6 @@
 /**
- * What the cluster is told in events: a plugin that stops serving, a device that gets ill under a pod, a volume that does
- * under its claim. Pure: two looks in, what happened between them out. What the kubelet tells of each failed call is left to it.
+ * What the cluster is told in events: a plugin that stops serving, a configuration that cannot be used, a device that gets ill under a
+ * pod, a volume that does under its claim. Pure: two looks in, what happened between them out. What the kubelet tells of each failed call is left to it.
  */
 import type { NodeCondition, NodeViews } from './nodestatus.ts';
 
@@ -17,6 +17,8 @@ interface Regarding {
 export const reasons = [
   'NotReady',
   'Ready',
+  'ConfigUnusable',
+  'ConfigUsable',
   'PoolUnhealthy',
   'PoolHealthy',
   'DeviceUnhealthy',
@@ -31,7 +33,7 @@ export interface Happening {
   /** What happened, a word for programs. */
   readonly reason: (typeof reasons)[number];
   /** What Berth was about, a word for programs. */
-  readonly action: 'Serve' | 'WatchDevice' | 'WatchStorage';
+  readonly action: 'Serve' | 'ReadConfig' | 'WatchDevice' | 'WatchStorage';
   /** A sentence for people. */
   readonly note: string;
 }
@@ -56,6 +58,14 @@ export function happeningsOf(nodeName: string, before: Sight | undefined, after:
             note: `the ${key} plugin does not serve: ${now}`,
           },
     ),
+    ...withoutUnseen(changes(before && configs(before.views), configs(after.views)), (id) =>
+      after.views.findings.some((finding) => finding.id === id && finding.severity === 'pass'),
+    ).map(({ now }): Happening => ({
+      ...{ regarding: node, action: 'ReadConfig' },
+      ...(now === undefined
+        ? { type: 'Normal', reason: 'ConfigUsable', note: 'the configuration can be used again' }
+        : { type: 'Warning', reason: 'ConfigUnusable', note: now }),
+    })),
     ...withoutUnseen(changes(before && pools(before.views), pools(after.views)), (name) =>
       after.views.pools.some((pool) => pool.kind === 'storage' && pool.name === name),
     ).map(({ key, now }): Happening => ({
@@ -95,6 +105,12 @@ function withoutUnseen(all: ReturnType<typeof changes>, isSeen: (key: string) =>
 
 function plugin({ type, status, message }: NodeCondition): Ills {
   return type === 'Ready' || status !== 'False' ? [] : [[type.replace(/Ready$/, '').toLowerCase(), message]];
+}
+
+/** That changes wait for a restart is no event: during an upgrade it is so on every node for a while. */
+function configs({ findings }: NodeViews): Ills {
+  const ill = findings.find(({ id, severity }) => id === 'agent.config-file' && severity === 'failure');
+  return ill === undefined ? [] : [[ill.id, ill.message]];
 }
 
 function pools({ pools: all }: NodeViews): Ills {

@@ -86,7 +86,7 @@ test('it is made with the Node as its owner, and written when something has chan
   expect(api.stored).toMatchObject({ status: status(2) });
 });
 
-test('counts wait for their time, conditions do not', async () => {
+test('counts wait for their time, conditions and what the doctor found do not', async () => {
   const api = new Api();
   const kept = record(api, { counts: 60_000, recheck: 60_000 });
   await kept.keep(status(1), signal);
@@ -94,6 +94,9 @@ test('counts wait for their time, conditions do not', async () => {
   expect(api.stored).toMatchObject({ status: status(1) });
   await kept.keep(status(3, false), signal);
   expect(api.stored).toMatchObject({ status: status(3, false) });
+  const found: NodeStatus = { ...status(4, false), doctor: { summary: '1 warning', findings: [] } };
+  await kept.keep(found, signal);
+  expect(api.stored).toMatchObject({ status: found });
 });
 
 test('a condition keeps its time until it changes, also over the agent’s restart', async () => {

@@ -20,7 +20,7 @@ export interface NodeRecordParts {
 
 /** Milliseconds. Tests give others. */
 interface RecordTimings {
-  /** What only counts (addresses in use, room) is written so seldom; conditions at once. */
+  /** What only counts (addresses in use, room) is written so seldom; conditions and what the doctor found at once. */
   readonly counts: number;
   /** After which the object is read again: others may have changed or deleted it. */
   readonly recheck: number;
@@ -73,7 +73,8 @@ export class NodeRecord {
     const now = performance.now();
     const { counts, recheck } = this.#timings;
     if (this.#written === undefined || now - this.#readAt >= recheck) return true;
-    if (!isDeepStrictEqual(status.conditions, this.#written.conditions)) return true;
+    const told = ({ conditions, doctor }: NodeStatus): unknown => [conditions, doctor];
+    if (!isDeepStrictEqual(told(status), told(this.#written))) return true;
     return now - this.#writtenAt >= counts && !isDeepStrictEqual(status, this.#written);
   }
 

@@ -1,6 +1,6 @@
 /** The text of docs/metrics.md: every metric that an agent with all three plugins registers, in the words of its help. */
 import { readFile } from 'node:fs/promises';
-import { createRegistry, registerServiceMetrics } from '../../agent/metrics.ts';
+import { createRegistry, registerConfigMetric, registerServiceMetrics } from '../../agent/metrics.ts';
 import { loadNodeConfig } from '../../agent/nodeconfig.ts';
 import { createServices } from '../../agent/services.ts';
 import { createLogger } from '../../kit/log.ts';
@@ -23,6 +23,7 @@ export async function inventory(): Promise<readonly Metric[]> {
   // The program's own wiring; nothing is started.
   createServices(loaded.config, { log: createLogger('error'), registry, env: {} });
   registerServiceMetrics(registry, []);
+  registerConfigMetric(registry, () => true);
   return registry.getMetricsAsArray() as unknown as readonly Metric[];
 }
 
@@ -40,7 +41,7 @@ export async function metricsPage(): Promise<string> {
       .map(row)
       .toSorted((a, b) => (a[0] ?? '').localeCompare(b[0] ?? ''));
   const parts = [
-    ['The agent', ['berth_build_', 'berth_service_', 'berth_kubernetes_']],
+    ['The agent', ['berth_build_', 'berth_config_', 'berth_service_', 'berth_kubernetes_']],
     ['Network', ['berth_cni_']],
     ['Devices', ['berth_device_']],
     ['Storage', ['berth_csi_']],

@@ -1,5 +1,5 @@
 /** API servers and agents that are not well. */
-import { rowsOf, services, withApi, withFiles } from './changes.ts';
+import { configuration, rowsOf, services, withApi, withFiles } from './changes.ts';
 
 export const brokenAgents = rowsOf([
   ['api.reachable', 'answers 500', withApi({ 'GET /version': [500, { message: 'etcd' }] }), 'failure', /500: etcd/],
@@ -56,5 +56,36 @@ export const brokenAgents = rowsOf([
     /logs/,
   ],
   ['agent.services', 'lacks a plugin', { agent: { services: [] } }, 'unknown', /does not tell/],
+  [
+    'agent.config-file',
+    'has mistakes',
+    configuration({ problems: ['/c.yaml:7: network.mtu: expected number', '/c.yaml:9: x', 'three', 'four'] }),
+    'failure',
+    /config\.yaml cannot be used, and the agent keeps what it has: .*:7: network\.mtu: expected number; .*:9: x; three; and 1 more/,
+    /berth validate \/etc\/berth\/config\.yaml/,
+  ],
+  ['agent.config-file', 'is of an agent that tells nothing of it', { agent: { services: [] } }, 'unknown', /does not/],
+  [
+    'agent.config-pending',
+    'has changes that wait for a restart',
+    configuration({ pending: ['network.mtu', 'storage.pools[default].capacity'], daemonSet: 'berth-fast' }),
+    'warning',
+    /^the configuration has changed since the agent started: network\.mtu, storage\.pools\[default\]\.capacity$/,
+    /^kubectl -n berth-system rollout restart daemonset\/berth-fast$/,
+  ],
+  [
+    'agent.config-pending',
+    'has so many changes that they are not all named',
+    configuration({ pending: Array.from({ length: 30 }, (_, at) => `network.field${at}`) }),
+    'warning',
+    /network\.field11 and 18 more$/,
+  ],
+  [
+    'agent.config-pending',
+    'is not known, for the file has mistakes',
+    configuration({ problems: ['one'] }),
+    'unknown',
+    /see agent\.config-file/,
+  ],
   ['agent.version', 'is another', services(undefined, '0.0.9'), 'warning', /0\.0\.9/, /exec POD/],
 ]);

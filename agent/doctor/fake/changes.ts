@@ -1,4 +1,5 @@
 /** Ways to make the sound node another: files, configuration, answers of the API server and of the agent. */
+import type { ConfigFileView } from '../../config/configfile.ts';
 import type { Severity } from '../finding.ts';
 import { soundNode } from './tree.ts';
 import type { RecordedNode } from './tree.ts';
@@ -28,6 +29,12 @@ export function services(reason: string | undefined, version?: string): Partial<
   const [first, ...rest] = (soundNode.agent?.['services'] ?? []) as readonly { version: string }[];
   const changed = { ...first, reason, version: version ?? first?.version };
   return { agent: { services: [changed, ...rest], pools: [] } };
+}
+
+/** How the agent's configuration file is. */
+export function configuration(changes: Partial<ConfigFileView>): Partial<RecordedNode> {
+  const [view] = soundNode.agent?.['configuration'] ?? [];
+  return { agent: { ...soundNode.agent, configuration: [{ ...view, ...changes }] } };
 }
 
 export const pools = (reason: string): Partial<RecordedNode> => ({

@@ -88,7 +88,11 @@ export const soundNode: RecordedNode = {
     'var/lib/kubelet/plugins_registry/csi.berth.dev-reg.sock',
     'var/lib/kubelet/plugins/csi.berth.dev/csi.sock',
   ],
-  agent: { services: ['network', 'devices', 'storage'].map(serving), pools: [] },
+  agent: {
+    services: ['network', 'devices', 'storage'].map(serving),
+    pools: [],
+    configuration: [{ file: '/etc/berth/config.yaml', problems: [], pending: [], daemonSet: 'berth', text: '' }],
+  },
   api: {
     'GET /version': [200, { gitVersion: 'v1.36.1' }],
     'GET /api/v1/nodes/node-1': [
