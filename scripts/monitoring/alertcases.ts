@@ -62,6 +62,13 @@ export const alertCases: readonly AlertCase[] = [
     at: '30m',
   },
   {
+    alert: 'BerthConfigNotInEffect',
+    firing: { 'berth_config_in_effect{}': '0x600' },
+    // While an upgrade goes over the nodes.
+    quiet: { 'berth_config_in_effect{}': '0x20 1x600' },
+    at: '60m',
+  },
+  {
     alert: 'BerthApiWatchLost',
     firing: { 'berth_kubernetes_watch_up{collection="nodes"}': '0x600' },
     quiet: { 'berth_kubernetes_watch_up{collection="nodes"}': '0x5 1x600' },

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { applicableFields } from '../../agent/config/decision.ts';
 import { sections } from '../../agent/nodeconfig.ts';
 import { table } from './table.ts';
 
@@ -101,6 +102,7 @@ export async function configurationPage(): Promise<string> {
   const tables = [...referenceKeys()].map(
     ([name, keys]) => `## ${name}\n\n${about[name as keyof typeof sections]}\n\n${table(headings, keys.map(row))}`,
   );
+  const takenOver = applicableFields.map((field) => `\`${field}\``).join(', ');
   return `<!-- Made by npm run generate from the schemas: change those. -->
 
 # Configuration
@@ -108,7 +110,10 @@ export async function configurationPage(): Promise<string> {
 \`berth run --config FILE\` reads one YAML document, \`apiVersion: berth.dev/v1alpha1\` and \`kind: NodeConfig\`, with the
 sections below. Unknown keys, wrong types and contradictions are all reported at once, with exit code 2;
 \`berth validate FILE\` checks without running. In a cluster the chart makes the document of its values ([install.md](install.md)), for all nodes
-or for groups of them; with \`kubectl apply -k daemonset/\` it is [daemonset/config.yaml](../daemonset/config.yaml). A change restarts the agents.
+or for groups of them; with \`kubectl apply -k daemonset/\` it is [daemonset/config.yaml](../daemonset/config.yaml).
+
+The agent follows the file. ${takenOver} are taken over while it runs; whatever else changes waits for a restart, and it says so
+([install.md](install.md#changing-the-configuration)).
 
 ${tables.join('\n\n')}
 
