@@ -7,6 +7,7 @@ import { berthNamespace, sidecarImages } from '../../scripts/deploy.ts';
 import { buildImage } from '../../scripts/image.ts';
 import { eventsOf, inPod, isSettled, kubectl, listPods } from '../../scripts/kubectl.ts';
 import type { Pod } from '../../scripts/kubectl.ts';
+import { everyAgentHas } from './agentfiles.ts';
 import { busybox, claimManifest, eventually } from './scene.ts';
 import { clusterName } from './setup.ts';
 
@@ -146,6 +147,35 @@ test('a resource that is added while the agent runs is offered', async () => {
     return (await kubectl(cluster, ['get', 'node', 'node-1', path])) || undefined;
   });
   expect(offered).toBe('1');
+});
+
+test('a changed configuration is told by each container as far as it runs it, and by the doctor as a whole', async () => {
+  const path = '-o=jsonpath={.data.config\\.yaml}';
+  const original = await kubectl(cluster, ['get', 'configmap', 'berth-config', '-n', berthNamespace, path]);
+  const put = async (text: string): Promise<void> => {
+    const patch = JSON.stringify({ data: { 'config.yaml': text } });
+    await kubectl(cluster, ['patch', 'configmap/berth-config', '-n', berthNamespace, '--type=merge', '--patch', patch]);
+    await everyAgentHas(cluster, 'config/config.yaml', text);
+  };
+  const told = async (container: string): Promise<string> => {
+    const { findings } = JSON.parse(await inAgent(container, 'berth', 'doctor', '-o', 'json')) as {
+      readonly findings: readonly { readonly id: string; readonly message: string }[];
+    };
+    return findings.find(({ id }) => id === 'agent.config-pending')?.message ?? '';
+  };
+  const addition = { network: 'network:\n  mtu: 1400', storage: 'storage:\n  maxVolumes: 9' };
+  await put(original.replace(/^network:$/m, addition.network).replace(/^storage:$/m, addition.storage));
+  for (const name of ['network', 'devices', 'storage'])
+    expect(await told(name)).toMatch(
+      /since the agent started: (network\.mtu, storage\.maxVolumes|storage\.maxVolumes, network\.mtu)$/,
+    );
+  // Each of its own section alone.
+  const { metadata } = await agent();
+  const log = await kubectl(cluster, ['logs', '-n', berthNamespace, metadata.name, '-c', 'storage']);
+  const pending = log.split('\n').findLast((line) => line.includes('"config.pending"'));
+  expect(JSON.parse(pending ?? '{}')).toMatchObject({ fields: ['storage.maxVolumes'] });
+  await put(original);
+  expect(await told('devices')).toMatch(/^the agent runs with what .* says$/);
 });
 
 test('helm test says that it works', async () => {

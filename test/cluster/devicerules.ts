@@ -10,10 +10,12 @@ import { berthNamespace } from '../../scripts/deploy.ts';
 import { inPod, kubectl, listPods } from '../../scripts/kubectl.ts';
 import type { Pod } from '../../scripts/kubectl.ts';
 import type { Counts } from '../kubelet/contract.ts';
+import { everyAgentHas } from './agentfiles.ts';
 import { eventually, podManifest } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 const configMap = 'berth-devices';
+const mounted = 'devices/rules.yaml';
 
 /** One resource as in docs/configuration.md; what it may have is for the agent to say. */
 export interface Rule {
@@ -37,12 +39,12 @@ export function useDeviceRules(cluster: Cluster): DeviceRules {
     const metadata = { name: configMap, namespace: berthNamespace };
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'rules.yaml': text } };
     await kubectl(cluster, ['apply', '-f', '-'], { stdin: JSON.stringify(object) });
-    await everyAgentHas(cluster, text);
+    await everyAgentHas(cluster, mounted, text);
   };
   const clear = async (): Promise<void> => {
     if (names.size === 0) return;
     await kubectl(cluster, ['delete', 'configmap', configMap, '-n', berthNamespace, '--ignore-not-found']);
-    await everyAgentHas(cluster, '');
+    await everyAgentHas(cluster, mounted, '');
     for (const { name: node } of cluster.nodes) for (const name of names) await offered(cluster, node, name, 0);
     names.clear();
   };
@@ -55,17 +57,6 @@ export function useDeviceRules(cluster: Cluster): DeviceRules {
     write,
     clear,
   };
-}
-
-/** Until the file that agents see has this text; empty is no file. A pod that is annotated is synced at once, its volumes with it. */
-async function everyAgentHas(cluster: Cluster, text: string): Promise<void> {
-  const selector = ['-n', berthNamespace, '-l', 'app.kubernetes.io/component=agent'];
-  const file = '/var/lib/kubelet/pods/*/volumes/kubernetes.io~configmap/devices/rules.yaml';
-  await eventually('the agents to see the ConfigMap', 90, async () => {
-    await kubectl(cluster, ['annotate', 'pods', ...selector, '--overwrite', `berth.dev/devices=${Date.now()}`]);
-    const seen = await Promise.all(cluster.nodes.map((node) => node.exec(['sh', '-c', `cat ${file} 2>/dev/null`])));
-    return seen.every(({ stdout }) => stdout === text) ? true : undefined;
-  });
 }
 
 /** Units of a resource by the Node object; undefined of a resource that was never there. */
