@@ -2,6 +2,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { waitForAgents } from '../../scripts/deploy.ts';
 import { kubectl } from '../../scripts/kubectl.ts';
 import { agentReady, killAgent } from './agent.ts';
 import {
@@ -15,7 +16,6 @@ import {
   onNode,
   operate,
   outside,
-  restartAgents,
   sh,
   unlessThere,
   until,
@@ -82,11 +82,12 @@ const broken: readonly Broken[] = [
     breaking: () => sh('mount --make-private /'),
     severity: 'failure',
     says: /not on a shared mount \(propagation of \/: private\)/,
-    fix: /^mount --make-rshared \/$/,
+    fix: /^mount --make-rshared \/\nkubectl -n berth-system rollout restart daemonset\/berth$/,
     mending: async (fix) => {
-      await sh(fix);
-      // Containers from before have lost the way by which mounts reach them.
-      await restartAgents();
+      const [mount = '', restart = ''] = fix.split('\n');
+      await sh(mount);
+      await operate(restart);
+      await waitForAgents(cluster);
     },
     undo: () => sh('mount --make-rshared /'),
   },

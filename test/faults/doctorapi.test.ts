@@ -5,7 +5,6 @@ import { berthNamespace } from '../../scripts/deploy.ts';
 import { kubectl, listPods } from '../../scripts/kubectl.ts';
 import type { Pod } from '../../scripts/kubectl.ts';
 import { eventually, podManifest } from '../cluster/scene.ts';
-import { manifests } from '../cluster/setup.ts';
 import {
   breakAndMend,
   cluster,
@@ -135,10 +134,9 @@ const broken: readonly Broken[] = [
     breaking: () => kubectl(cluster, ['delete', 'clusterrolebinding', 'berth-agent']),
     severity: 'failure',
     says: /may not get nodes \(agent\), list nodes \(agent\)/,
-    fix: /^kubectl apply -k daemonset\/$/,
-    // With the configuration of the tests over it.
-    mending: () => kubectl(cluster, ['apply', '-k', manifests]),
-    undo: () => unlessThere('clusterrolebinding/berth-agent', `kubectl apply -k ${manifests}`),
+    fix: /^kubectl apply -f daemonset\/rbac\.yaml$/,
+    mending: operate,
+    undo: () => unlessThere('clusterrolebinding/berth-agent', 'kubectl apply -f daemonset/rbac.yaml'),
   },
   {
     id: 'api.policies',

@@ -6,7 +6,7 @@ import { catalogue } from '../../agent/doctor/catalogue.ts';
 import type { Finding } from '../../agent/doctor/finding.ts';
 import { useCluster } from '../../cluster/cluster.ts';
 import type { ClusterNode } from '../../cluster/node.ts';
-import { berthNamespace, waitForAgents } from '../../scripts/deploy.ts';
+import { berthNamespace } from '../../scripts/deploy.ts';
 import { inPod, kubectl, listPods } from '../../scripts/kubectl.ts';
 import type { Pod } from '../../scripts/kubectl.ts';
 import { eventually } from '../cluster/scene.ts';
@@ -138,11 +138,6 @@ export async function operate(fix: string): Promise<void> {
 /** Gives the cluster back an object (`kind/name`) that a test took away and did not give back. */
 export async function unlessThere(object: string, command: string): Promise<void> {
   if ((await cluster.kubectl(['get', object])).code !== 0) await operate(command);
-}
-
-export async function restartAgents(): Promise<void> {
-  await kubectl(cluster, ['rollout', 'restart', '-n', berthNamespace, 'daemonset/berth']);
-  await waitForAgents(cluster);
 }
 
 export const sh = async (line: string): Promise<string> => {

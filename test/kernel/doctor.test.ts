@@ -1,6 +1,8 @@
 /** Probes of the doctor broken on purpose on this kernel: what they say, and that their own command mends it. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Finding } from '../../agent/doctor/finding.ts';
@@ -64,6 +66,8 @@ const broken: readonly Broken[] = [
     breaking: 'mount --make-rprivate /',
     severity: 'failure',
     says: /is not on a shared mount \(propagation of .*: private\)/,
+    // There is no agent to restart.
+    mending: 'mount --make-rshared /',
   },
 ];
 
@@ -90,6 +94,41 @@ describe('a node where', () => {
     expect(ill).toMatchObject({ severity: 'failure', fix: expect.stringContaining('sysctl -w fs.inotify') as string });
     expect(ill.message).toContain('EMFILE');
     expect(finding('limits.inotify', few(1024))).toMatchObject({ severity: 'pass' });
+  });
+
+  test('the kernel ends what takes more memory than there is, until there is more: limits.memory', async () => {
+    const isSecond = existsSync('/sys/fs/cgroup/cgroup.controllers');
+    const root = isSecond ? '/sys/fs/cgroup' : '/sys/fs/cgroup/memory';
+    const limit = isSecond ? 'memory.max' : 'memory.limit_in_bytes';
+    if (isSecond) await writeFile(join(root, 'cgroup.subtree_control'), '+memory');
+    const groupOf = async (mebibytes: number): Promise<string> => {
+      const group = await mkdtemp(join(root, 'berth-test.'));
+      // Its last process has ended, and the kernel may yet count it.
+      onTestFinished(async () => {
+        const isGone = (): Promise<boolean> =>
+          rmdir(group).then(
+            () => true,
+            () => false,
+          );
+        await vi.waitUntil(isGone, { timeout: 20_000, interval: 50 });
+      });
+      await writeFile(join(group, limit), `${mebibytes}M`);
+      return group;
+    };
+    const within = (group: string): string => `echo $$ > ${group}/cgroup.procs;`;
+    const small = await groupOf(300);
+    inside(`${within(small)} head -c 600M /dev/zero | tail > /dev/null || true`);
+    const ill = finding('limits.memory', within(small));
+    expect(ill).toMatchObject({
+      severity: 'warning',
+      evidence: [{}, { what: expect.stringMatching(/^[1-9]\d* processes ended/) as string }],
+    });
+    expect(ill.message).toBe('the kernel has ended processes here because the limit of memory is too low');
+    const [, enough] = /--limits=memory=(\d+)Mi$/.exec(ill.fix ?? '') ?? [];
+    // A container that is started anew has a group of its own.
+    const message = `a limit of ${enough}Mi of memory`;
+    expect(enough).toBe('600');
+    expect(finding('limits.memory', within(await groupOf(600)))).toMatchObject({ severity: 'pass', message });
   });
 
   test('forwarding takes the default route that a router advertises: network.accept-ra', async () => {

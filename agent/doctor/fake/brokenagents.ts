@@ -35,7 +35,7 @@ export const brokenAgents = rowsOf([
     withApi({ 'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews': [201, { status: { allowed: false } }] }),
     'failure',
     /may not get nodes \(agent\), .* and 60 more/,
-    /kubectl apply -k daemonset\//,
+    /^kubectl apply -f daemonset\/rbac\.yaml$/,
   ],
   [
     'api.policies',

@@ -61,7 +61,7 @@ function judgeRefusal(status: number, object: ApiAnswer['object'], evidence: { w
     );
   return failure(
     `the API server answers ${status}: ${textOf(object?.['message'])}`,
-    'kubectl apply -k daemonset/ gives the service account its rights',
+    'kubectl apply -f daemonset/rbac.yaml gives the service account its rights',
     evidence,
   );
 }
