@@ -52,6 +52,14 @@ const setting =
   (config: string): string =>
     config.replace(before, after);
 
+/** The first line is for the node, the second for the cluster. */
+async function share(fix: string): Promise<void> {
+  const [mount = '', restart = ''] = fix.split('\n');
+  await sh(mount);
+  await operate(restart);
+  await waitForAgents(cluster);
+}
+
 const broken: readonly Broken[] = [
   {
     id: 'kubelet.root',
@@ -83,13 +91,11 @@ const broken: readonly Broken[] = [
     severity: 'failure',
     says: /not on a shared mount \(propagation of \/: private\)/,
     fix: /^mount --make-rshared \/\nkubectl -n berth-system rollout restart daemonset\/berth$/,
-    mending: async (fix) => {
-      const [mount = '', restart = ''] = fix.split('\n');
-      await sh(mount);
-      await operate(restart);
-      await waitForAgents(cluster);
+    mending: share,
+    undo: async () => {
+      if ((await sh('findmnt -no PROPAGATION /')) !== 'shared')
+        await share('mount --make-rshared /\nkubectl -n berth-system rollout restart daemonset/berth');
     },
-    undo: () => sh('mount --make-rshared /'),
   },
   {
     id: 'cni.first-conflist',
