@@ -14,6 +14,8 @@ export interface ApiAnswer {
 }
 
 export interface DoctorApi {
+  /** `host:port` of the server. Throws FAILED_PRECONDITION when it is not known. */
+  server(): Promise<string>;
   /** Throws UNAVAILABLE when nothing answers, FAILED_PRECONDITION when it is not known where the API is. */
   ask(method: 'GET' | 'POST' | 'PATCH', path: string, signal: AbortSignal, content?: object): Promise<ApiAnswer>;
   /** The object; throws also for every answer but success, as `createApiClient` does. */
@@ -39,6 +41,7 @@ export function createDoctorApi(readAccess: ReadAccess): DoctorApi {
     return { status, date, what, object: parseObject(await text(response.body)) };
   };
   return {
+    server: async () => (await readAccess()).server.host,
     ask: async (method, path, signal, content = {}) => await exchange(await send(method, path, signal, content)),
     get: async (path, signal) => {
       const response = await send('GET', path, signal, {});

@@ -1,25 +1,35 @@
 /** Probes of `berth doctor` broken on purpose on a real node: what each says, and that what it tells to do mends it. */
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Finding } from '../../agent/doctor/finding.ts';
-import { applyBerth } from '../../scripts/deploy.ts';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { waitForAgents } from '../../scripts/deploy.ts';
 import { kubectl } from '../../scripts/kubectl.ts';
-import { manifests } from '../cluster/setup.ts';
 import { agentReady, killAgent } from './agent.ts';
-import { cluster, finding, folder, inside, node, onNode, outside, restartAgents, sh, until } from './doctoronnode.ts';
-import type { Look } from './doctoronnode.ts';
+import {
+  breakAndMend,
+  cluster,
+  finding,
+  folder,
+  inside,
+  node,
+  nothing,
+  onNode,
+  operate,
+  outside,
+  sh,
+  unlessThere,
+  until,
+  useDoctorOnNode,
+} from './doctoronnode.ts';
+import type { Broken } from './doctoronnode.ts';
 
+useDoctorOnNode();
 beforeAll(async () => {
-  await cp(join(import.meta.dirname, '../../dist'), onNode(folder), { recursive: true });
   const bundle = await readFile(onNode(`${folder}/berth.mjs`), 'utf8');
   await writeFile(
     onNode(`${folder}/older.mjs`),
     bundle.replaceAll('"0.1.0"', '"0.0.9"').replaceAll("'0.1.0'", "'0.0.9'"),
   );
-});
-afterAll(async () => {
-  await rm(onNode(folder), { recursive: true });
 });
 
 describe('a node on which nothing is wrong', () => {
@@ -34,20 +44,6 @@ describe('a node on which nothing is wrong', () => {
   });
 });
 
-interface Broken {
-  readonly id: string;
-  readonly how: string;
-  readonly look: Look;
-  readonly breaking: () => Promise<unknown>;
-  readonly severity: Finding['severity'];
-  readonly says: RegExp;
-  readonly fix: RegExp;
-  /** Default: the finding's own command, in a shell on the node. */
-  readonly mending?: (fix: string) => Promise<unknown>;
-  /** Default: `look`. */
-  readonly after?: Look;
-}
-
 const small = '/var/lib/berth/pools/small';
 const toml = '/etc/containerd/config.toml';
 let disk = '';
@@ -56,20 +52,36 @@ const setting =
   (config: string): string =>
     config.replace(before, after);
 
-/** It is the NodeConfig that is wrong, or the program. */
-const nothing = (): Promise<void> => Promise.resolve();
+/** The first line is for the node, the second for the cluster. */
+async function share(fix: string): Promise<void> {
+  const [mount = '', restart = ''] = fix.split('\n');
+  await sh(mount);
+  await operate(restart);
+  await waitForAgents(cluster);
+}
 
 const broken: readonly Broken[] = [
   {
     id: 'kubelet.root',
     how: 'is said to be where k0s has it',
-    look: outside((config) => `${config}kubelet: {rootDir: /var/lib/k0s/kubelet}\n`),
-    breaking: nothing,
+    look: outside({ change: (config) => `${config}kubelet: {rootDir: /var/lib/k0s/kubelet}\n` }),
     severity: 'failure',
     says: /\/var\/lib\/k0s\/kubelet does not exist/,
     fix: /set kubelet\.rootDir: \/var\/lib\/kubelet in the NodeConfig/,
     mending: nothing,
-    after: outside((config) => `${config}kubelet: {rootDir: /var/lib/kubelet}\n`),
+    after: outside({ change: (config) => `${config}kubelet: {rootDir: /var/lib/kubelet}\n` }),
+  },
+  {
+    id: 'api.berthnode',
+    how: 'is not known to the cluster',
+    look: inside,
+    // Its objects go with it. The agents of the next row start anew, and write theirs at once.
+    breaking: () => kubectl(cluster, ['delete', 'crd', 'berthnodes.berth.dev']),
+    severity: 'failure',
+    says: /the CRD berthnodes\.berth\.dev is not installed/,
+    fix: /^kubectl apply -f daemonset\/crds\/berthnodes\.yaml;/,
+    mending: operate,
+    undo: () => unlessThere('crd/berthnodes.berth.dev', 'kubectl apply -f daemonset/crds/berthnodes.yaml'),
   },
   {
     id: 'kubelet.root-shared',
@@ -78,11 +90,11 @@ const broken: readonly Broken[] = [
     breaking: () => sh('mount --make-private /'),
     severity: 'failure',
     says: /not on a shared mount \(propagation of \/: private\)/,
-    fix: /^mount --make-rshared \/$/,
-    mending: async (fix) => {
-      await sh(fix);
-      // Containers from before have lost the way by which mounts reach them.
-      await restartAgents();
+    fix: /^mount --make-rshared \/\nkubectl -n berth-system rollout restart daemonset\/berth$/,
+    mending: share,
+    undo: async () => {
+      if ((await sh('findmnt -no PROPAGATION /')) !== 'shared')
+        await share('mount --make-rshared /\nkubectl -n berth-system rollout restart daemonset/berth');
     },
   },
   {
@@ -94,6 +106,7 @@ const broken: readonly Broken[] = [
     says: /the runtime takes 00-other\.conflist/,
     fix: /mv \/etc\/cni\/net\.d\/00-other\.conflist .*\.off$/,
     mending: (fix) => sh(`${fix.slice(fix.indexOf('mv '))} && rm /etc/cni/net.d/*.off`),
+    undo: () => sh('rm -f /etc/cni/net.d/00-other.*'),
   },
   {
     id: 'cni.other-configurations',
@@ -104,6 +117,7 @@ const broken: readonly Broken[] = [
     says: /also there: 99-other\.conflist/,
     fix: /mv \/etc\/cni\/net\.d\/99-other\.conflist/,
     mending: (fix) => sh(`${fix.slice(fix.indexOf('mv '))} && rm /etc/cni/net.d/*.off`),
+    undo: () => sh('rm -f /etc/cni/net.d/99-other.*'),
   },
   {
     id: 'cni.executable',
@@ -121,8 +135,7 @@ const broken: readonly Broken[] = [
   {
     id: 'cni.bin-dir',
     how: 'is said to be where k3s has it',
-    look: outside(setting('network:\n', 'network:\n  cniBinDir: /var/lib/rancher/k3s/data/cni\n')),
-    breaking: nothing,
+    look: outside({ change: setting('network:\n', 'network:\n  cniBinDir: /var/lib/rancher/k3s/data/cni\n') }),
     severity: 'failure',
     says: /does not exist/,
     fix: /set network\.cniBinDir: \/opt\/cni\/bin/,
@@ -132,8 +145,9 @@ const broken: readonly Broken[] = [
   {
     id: 'cni.conf-dir',
     how: 'is said to be where MicroK8s has it',
-    look: outside(setting('network:\n', 'network:\n  cniConfDir: /var/snap/microk8s/current/args/cni-network\n')),
-    breaking: nothing,
+    look: outside({
+      change: setting('network:\n', 'network:\n  cniConfDir: /var/snap/microk8s/current/args/cni-network\n'),
+    }),
     severity: 'failure',
     says: /does not exist/,
     fix: /set network\.cniConfDir: \/etc\/cni\/net\.d/,
@@ -143,8 +157,7 @@ const broken: readonly Broken[] = [
   {
     id: 'cni.runtime-dirs',
     how: 'are not those of the NodeConfig',
-    look: outside(setting('network:\n', 'network:\n  cniConfDir: /etc/cni\n')),
-    breaking: nothing,
+    look: outside({ change: setting('network:\n', 'network:\n  cniConfDir: /etc/cni\n') }),
     severity: 'failure',
     says: /containerd reads \/etc\/cni\/net\.d, and network\.cniConfDir is \/etc\/cni/,
     fix: /set network\.cniConfDir: \/etc\/cni\/net\.d/,
@@ -160,6 +173,7 @@ const broken: readonly Broken[] = [
     says: /containerd reads no CDI files \(enable_cdi = false\)/,
     fix: /set enable_cdi = true in \/etc\/containerd\/config\.toml/,
     mending: () => sh(`sed -i 's/^enable_cdi = false/enable_cdi = true/' ${toml}`),
+    undo: () => sh(`cp ${folder}/toml ${toml}`),
   },
   {
     id: 'storage.pool-disk',
@@ -173,32 +187,12 @@ const broken: readonly Broken[] = [
     says: /pool "small" is not at .*pools\/small now: its disk is not mounted/,
     fix: /mount its disk on \/var\/lib\/berth\/pools\/small again/,
     mending: () => sh(`mount ${disk} ${small}`),
-  },
-  {
-    id: 'api.rules',
-    how: 'are not bound',
-    look: inside,
-    breaking: () => kubectl(cluster, ['delete', 'clusterrolebinding', 'berth-agent']),
-    severity: 'failure',
-    says: /may not get nodes \(agent\), list nodes \(agent\)/,
-    fix: /^kubectl apply -k daemonset\/$/,
-    mending: () => applyBerth(cluster, () => undefined, manifests),
-  },
-  {
-    id: 'api.policies',
-    how: 'are not bound',
-    look: inside,
-    breaking: () => kubectl(cluster, ['delete', 'validatingadmissionpolicybinding', 'berth-nodes']),
-    severity: 'warning',
-    says: /the policies are not bound/,
-    fix: /^kubectl apply -k daemonset\/policies/,
-    mending: () => applyBerth(cluster, () => undefined, manifests),
+    undo: () => sh(`mountpoint -q ${small} || mount ${disk} ${small}`),
   },
   {
     id: 'agent.version',
     how: 'is another than that of the program',
-    look: outside(undefined, 'older.mjs'),
-    breaking: nothing,
+    look: outside({ program: 'older.mjs' }),
     severity: 'warning',
     says: /the agent is 0\.1\.0, and this program 0\.0\.9/,
     fix: /exec POD -- berth doctor/,
@@ -208,26 +202,27 @@ const broken: readonly Broken[] = [
 ];
 
 describe('a node whose', () => {
-  test.each(broken)('$id $how', async ({ id, look, breaking, severity, says, fix, mending, after }) => {
-    await breaking();
-    const ill = await until(id, look, severity);
-    expect(ill.message).toMatch(says);
-    expect(ill.fix).toMatch(fix);
-    await (mending ?? sh)(ill.fix ?? '');
-    await until(id, after ?? look, 'pass');
-  });
+  test.each(broken)('$id $how', breakAndMend);
 
-  test('kubelet and agent were killed says so of both, until the kubelet runs again', async () => {
-    await node.kill('kubelet');
-    const pid = await killAgent(node);
-    const ids = ['kubelet.device-socket', 'kubelet.driver-sockets', 'agent.socket'];
-    for (const id of ids) expect((await until(id, outside(), 'failure')).message).toMatch(/does not answer on/);
-    expect(await finding('kubelet.device-socket', outside())).toMatchObject({
-      fix: expect.stringContaining('systemctl restart kubelet') as string,
+  test('kubelet is killed, and then its agent, until the kubelet runs again: kubelet.device-socket, kubelet.pod-resources, agent.services, kubelet.driver-sockets, agent.socket', async () => {
+    onTestFinished(async () => {
+      if (node.componentPid('kubelet') === undefined) await node.start('kubelet');
     });
+    await node.kill('kubelet');
+    const ofKubelet = ['kubelet.device-socket', 'kubelet.pod-resources'];
+    for (const id of ofKubelet) {
+      const { message, fix } = await until(id, outside(), 'failure');
+      expect(message).toMatch(/the kubelet does not answer on .*\.sock: nobody listens/);
+      expect(fix).toMatch(/^systemctl restart kubelet/);
+    }
+    const told = await until('agent.services', outside(), 'failure');
+    expect(told.message).toMatch(/devices does not serve: .* is not registered with the kubelet/);
+    const pid = await killAgent(node);
+    const ofAgent = ['kubelet.driver-sockets', 'agent.socket'];
+    for (const id of ofAgent) expect((await until(id, outside(), 'failure')).message).toMatch(/does not answer on/);
     expect(await finding('agent.services', outside())).toMatchObject({ severity: 'unknown' });
     await node.start('kubelet');
     await agentReady(node, pid);
-    for (const id of [...ids, 'agent.services']) await until(id, outside(), 'pass');
+    for (const id of [...ofKubelet, ...ofAgent, 'agent.services']) await until(id, outside(), 'pass');
   });
 });

@@ -1,57 +1,31 @@
 /** Probes of the doctor broken on purpose on this kernel: what they say, and that their own command mends it. */
 import { execFileSync, spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Finding } from '../../agent/doctor/finding.ts';
+import { Talker } from './cni/node.ts';
+import { makeDoctorPlace } from './doctorplace.ts';
+import type { DoctorPlace } from './doctorplace.ts';
 
-const program = join(import.meta.dirname, '../../agent/main.ts');
-let folder = '';
-let holder: ChildProcess;
-
-/** Runs a shell line in a mount and a network namespace of the test's own. */
-function inside(line: string): string {
-  const enter = ['--target', String(holder.pid), '--mount', '--net', '--', 'sh', '-c', line];
-  return execFileSync('nsenter', enter, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
-
-/** What the doctor says of one probe there, started with `before` in front. */
-function finding(id: string, before = ''): Finding {
-  const command = `${process.execPath} ${program} doctor --config ${folder}/config.yaml -o json`;
-  // It exits with 1 where something failed; there is no Kubernetes here, so something always does.
-  const { findings } = JSON.parse(inside(`${before} ${command} || true`)) as { readonly findings: readonly Finding[] };
-  const found = findings.find((each) => each.id === id);
-  if (found === undefined) throw new Error(`the doctor does not ask for ${id}`);
-  return found;
-}
+let place: DoctorPlace;
+const inside = (line: string): string => place.inside(line);
+const finding = (id: string, before?: string): Finding => place.finding(id, before);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'berth-doctor-'));
-  await mkdir(join(folder, 'kubelet'));
-  const config = `apiVersion: berth.dev/v1alpha1
-kind: NodeConfig
-agent: {nodeName: node-1, socket: ${folder}/agent.sock}
-kubelet: {rootDir: ${folder}/kubelet}
-network: {podCIDR: 10.244.1.0/24}
+  place = await makeDoctorPlace(
+    (folder) => `network: {podCIDR: [10.244.1.0/24, 'fd00:1::/64']}
 storage: {pools: [{name: a, path: ${folder}/pool}]}
-`;
-  await writeFile(join(folder, 'config.yaml'), config);
-  holder = spawn('unshare', ['--mount', '--net', '--propagation', 'private', 'sh', '-c', 'echo ready; exec cat'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  if (holder.stdout !== null) await once(holder.stdout, 'data');
+`,
+  );
   inside('mount --make-rshared / && ip link add lan0 type veth peer name lan1 && ip link set lan1 up');
   inside('ip link set lan0 up && ip address add 192.0.2.9/24 dev lan0');
+  inside('sysctl -qw net.ipv6.conf.all.forwarding=1');
 });
 
-afterAll(async () => {
-  holder.stdin?.end();
-  await once(holder, 'exit');
-  await rm(folder, { recursive: true });
-});
+afterAll(() => place.close());
 
 interface Broken {
   readonly id: string;
@@ -92,6 +66,8 @@ const broken: readonly Broken[] = [
     breaking: 'mount --make-rprivate /',
     severity: 'failure',
     says: /is not on a shared mount \(propagation of .*: private\)/,
+    // There is no agent to restart.
+    mending: 'mount --make-rshared /',
   },
 ];
 
@@ -118,5 +94,91 @@ describe('a node where', () => {
     expect(ill).toMatchObject({ severity: 'failure', fix: expect.stringContaining('sysctl -w fs.inotify') as string });
     expect(ill.message).toContain('EMFILE');
     expect(finding('limits.inotify', few(1024))).toMatchObject({ severity: 'pass' });
+  });
+
+  test('the kernel ends what takes more memory than there is, until there is more: limits.memory', async () => {
+    const isSecond = existsSync('/sys/fs/cgroup/cgroup.controllers');
+    const root = isSecond ? '/sys/fs/cgroup' : '/sys/fs/cgroup/memory';
+    const limit = isSecond ? 'memory.max' : 'memory.limit_in_bytes';
+    if (isSecond) await writeFile(join(root, 'cgroup.subtree_control'), '+memory');
+    const groupOf = async (mebibytes: number): Promise<string> => {
+      const group = await mkdtemp(join(root, 'berth-test.'));
+      // Its last process has ended, and the kernel may yet count it.
+      onTestFinished(async () => {
+        const isGone = (): Promise<boolean> =>
+          rmdir(group).then(
+            () => true,
+            () => false,
+          );
+        await vi.waitUntil(isGone, { timeout: 20_000, interval: 50 });
+      });
+      await writeFile(join(group, limit), `${mebibytes}M`);
+      return group;
+    };
+    const within = (group: string): string => `echo $$ > ${group}/cgroup.procs;`;
+    const small = await groupOf(300);
+    inside(`${within(small)} head -c 600M /dev/zero | tail > /dev/null || true`);
+    const ill = finding('limits.memory', within(small));
+    expect(ill).toMatchObject({
+      severity: 'warning',
+      evidence: [{}, { what: expect.stringMatching(/^[1-9]\d* processes ended/) as string }],
+    });
+    expect(ill.message).toBe('the kernel has ended processes here because the limit of memory is too low');
+    const [, enough] = /--limits=memory=(\d+)Mi$/.exec(ill.fix ?? '') ?? [];
+    // A container that is started anew has a group of its own.
+    const message = `a limit of ${enough}Mi of memory`;
+    expect(enough).toBe('600');
+    expect(finding('limits.memory', within(await groupOf(600)))).toMatchObject({ severity: 'pass', message });
+  });
+
+  test('forwarding takes the default route that a router advertises: network.accept-ra', async () => {
+    const router = spawn('unshare', ['--net', 'sh', '-c', 'echo ready; exec cat'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    onTestFinished(async () => {
+      router.stdin.end();
+      await once(router, 'exit');
+    });
+    await once(router.stdout, 'data');
+    const enter = ['--target', String(router.pid), '--net', '--'];
+    inside(`ip link set lan1 netns ${router.pid}`);
+    execFileSync('nsenter', [...enter, 'sh', '-c', 'ip link set lan1 up; ip address add fe80::1/64 dev lan1 nodad']);
+    const program = [process.execPath, join(import.meta.dirname, 'cni/router.ts'), 'lan1'];
+    const advertiser = new Talker(spawn('nsenter', [...enter, ...program], { stdio: 'pipe' }));
+    onTestFinished(() => void advertiser.process.stdin?.end());
+    expect(await advertiser.line()).toBe('ready');
+    const ways = (): string => inside('ip -6 route show default');
+    const forward = (value: 0 | 1): string => inside(`sysctl -qw net.ipv6.conf.all.forwarding=${value}`);
+    const advertised = async (): Promise<void> => {
+      // A link that has just come up does not hear at once.
+      const heard = async (): Promise<boolean> => {
+        advertiser.process.stdin?.write('advertise\n');
+        expect(await advertiser.line()).toBe('sent');
+        return ways().includes('via fe80::1 dev lan0');
+      };
+      await vi.waitUntil(heard, { timeout: 20_000, interval: 50 });
+    };
+    const fix = 'sysctl -w net/ipv6/conf/lan0/accept_ra=2';
+
+    forward(0);
+    await advertised();
+    const early = finding('network.accept-ra');
+    expect(early).toMatchObject({ severity: 'warning', fix });
+    expect(early.message).toContain('once the node forwards IPv6 it loses the default route');
+    forward(1);
+    expect(ways()).toBe('');
+    forward(0);
+    await advertised();
+    inside(early.fix ?? '');
+    forward(1);
+    expect(ways()).toContain('via fe80::1 dev lan0');
+    expect(finding('network.accept-ra')).toMatchObject({ severity: 'pass', message: 'it keeps its default route' });
+
+    inside('sysctl -qw net.ipv6.conf.lan0.accept_ra=1');
+    const ill = finding('network.accept-ra');
+    expect(ill).toMatchObject({ severity: 'failure', fix });
+    expect(ill.message).toContain('loses the default route that a router advertises on lan0');
+    inside(ill.fix ?? '');
+    expect(finding('network.accept-ra')).toMatchObject({ severity: 'pass' });
   });
 });

@@ -1,7 +1,7 @@
 /** What the doctor says of real pools: the wrong filesystem, no room, no disk, a disk that never answers. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -10,6 +10,9 @@ import { runDoctor } from '../../agent/doctor/doctor.ts';
 import type { Finding } from '../../agent/doctor/finding.ts';
 import { machineRoots } from '../../agent/doctor/roots.ts';
 import { loadNodeConfig } from '../../agent/nodeconfig.ts';
+import type { NodeConfig } from '../../agent/nodeconfig.ts';
+import { newObjectId } from '../../csi/objectid.ts';
+import { openPool, readPoolIdentity } from '../../csi/pool.ts';
 import { makeScratchPool } from './scratchpool.ts';
 import type { ScratchPool } from './scratchpool.ts';
 
@@ -33,20 +36,49 @@ async function scratch(type: 'xfs' | 'ext4' | 'btrfs', bytes = 512 * MiB): Promi
   return pool.path;
 }
 
-/** What the doctor says of one probe, of a node with one pool. */
-async function finding(id: string, path: string, engine = 'image', host = '/'): Promise<Finding | undefined> {
+/** Of a node with one pool. */
+function configOf(path: string, engine = 'image'): NodeConfig {
   const socket = `agent: {socket: ${folder}/agent.sock}\n`;
   const loaded = loadNodeConfig(
     `${head}${socket}storage: {pools: [{name: a, path: ${path}, engine: ${engine}}]}\n`,
     'node-1',
   );
   if ('problems' in loaded) throw new Error('the configuration is wrong');
+  return loaded.config;
+}
+
+/** What the doctor says of one probe there. */
+async function finding(id: string, path: string, engine?: string, host = '/'): Promise<Finding | undefined> {
   const roots = { ...machineRoots, host };
-  const findings = await runDoctor(loaded.config, { signal: new AbortController().signal, roots });
+  const findings = await runDoctor(configOf(path, engine), { signal: new AbortController().signal, roots });
   return findings.find((each) => each.id === id);
 }
 
 describe('a pool', () => {
+  test('that is not there, or whose identity is damaged, until it is mended: storage.pool-folder', async () => {
+    const path = join(folder, 'pool');
+    const ill = await finding('storage.pool-folder', path);
+    expect(ill).toMatchObject({ severity: 'warning', fix: `mount its disk there, or mkdir -p ${path}` });
+    expect(ill?.message).toContain(`${path} does not exist`);
+    run(`mkdir -p ${path}`);
+    expect(await finding('storage.pool-folder', path)).toMatchObject({ severity: 'pass' });
+    const [config] = configOf(path).storage?.pools ?? [];
+    if (config === undefined) throw new Error('there is no pool');
+    const pool = await openPool(config, 'node-1');
+    await writeFile(join(pool.folders.meta, `${newObjectId('volume', pool.id, Date.now())}.json`), '{}');
+    await pool.close();
+    await writeFile(join(path, 'pool.json'), '{"format": 1, "id"');
+    const damaged = await finding('storage.pool-folder', path);
+    const place = 'docs/recovery.md#a-pooljson-that-is-damaged-or-lost';
+    expect(damaged).toMatchObject({ severity: 'failure', fix: expect.stringContaining(place) as string });
+    // What that place has for a shell.
+    const page = await readFile(join(import.meta.dirname, '../../docs/recovery.md'), 'utf8');
+    const [, commands = ''] = /^## A pool\.json that is damaged or lost$[^]*?```sh\n([^]*?)```/m.exec(page) ?? [];
+    run(`NODE=node-1\n${commands.replace('/var/lib/berth/pools/default', path)}`);
+    expect(await finding('storage.pool-folder', path)).toMatchObject({ severity: 'pass' });
+    expect(await readPoolIdentity(path)).toMatchObject({ id: pool.id, node: 'node-1' });
+  });
+
   test('of subvolumes on ext4 is refused, and on btrfs it is well: storage.pool-filesystem', async () => {
     const ill = await finding('storage.pool-filesystem', await scratch('ext4'), 'subvolume');
     expect(ill).toMatchObject({ severity: 'failure', fix: expect.stringContaining('mkfs.btrfs') as string });

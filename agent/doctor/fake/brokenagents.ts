@@ -4,6 +4,22 @@ import { configuration, rowsOf, services, withApi, withFiles } from './changes.t
 export const brokenAgents = rowsOf([
   ['api.reachable', 'answers 500', withApi({ 'GET /version': [500, { message: 'etcd' }] }), 'failure', /500: etcd/],
   ['api.reachable', 'refuses the token', withApi({ 'GET /version': [401, {}] }), 'failure', /401/, /rollout restart/],
+  [
+    'api.reachable',
+    'answers nothing',
+    { silent: true },
+    'failure',
+    /does not answer within 3 s/,
+    /^curl -k https:\/\/127/,
+  ],
+  [
+    'api.berthnode',
+    'is not installed',
+    withApi({ 'GET /apis/berth.dev/v1alpha1': [404, {}] }),
+    'failure',
+    /CRD/,
+    /crds/,
+  ],
   ['api.clock', 'is an hour behind', { clock: 3_600 }, 'failure', /3[56]\d\d s behind/, /timedatectl/],
   ['api.clock', 'is 20 s ahead', { clock: -20 }, 'warning', /s ahead of/],
   [
@@ -19,7 +35,7 @@ export const brokenAgents = rowsOf([
     withApi({ 'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews': [201, { status: { allowed: false } }] }),
     'failure',
     /may not get nodes \(agent\), .* and 60 more/,
-    /kubectl apply -k daemonset\//,
+    /^kubectl apply -f daemonset\/rbac\.yaml$/,
   ],
   [
     'api.policies',

@@ -101,7 +101,18 @@ export const brokenKernels = rowsOf([
     withFiles({ 'sys/fs/cgroup/kubepods/pod1/memory.events': 'oom_kill 3\n' }),
     'warning',
     /has ended processes/,
-    /--limits=memory/,
+    /--containers=berth --limits=memory=1024Mi$/,
+  ],
+  [
+    'limits.memory',
+    'allows a container of cgroup v1 64 MiB',
+    withFiles({
+      'proc/self/cgroup': '4:memory:/kubepods/pod1/a\n',
+      'sys/fs/cgroup/memory/memory.limit_in_bytes': '67108864',
+    }),
+    'warning',
+    /64Mi of memory is little/,
+    /--limits=memory=512Mi$/,
   ],
   [
     'limits.memory',

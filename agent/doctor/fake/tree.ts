@@ -23,6 +23,8 @@ export interface RecordedNode {
   readonly agent: Readonly<Record<string, readonly object[]>> | undefined;
   /** What the API server answers to `METHOD path`, with status and body; anything else is 404. */
   readonly api: Readonly<Record<string, readonly [status: number, body: object]>>;
+  /** Whether the API server takes requests and answers none. */
+  readonly silent?: true;
   /** Seconds by which the API server's clock is ahead. */
   readonly clock?: number;
   /** Files that are not executable, of those named `berth`. */
@@ -95,6 +97,7 @@ export const soundNode: RecordedNode = {
   },
   api: {
     'GET /version': [200, { gitVersion: 'v1.36.1' }],
+    'GET /apis/berth.dev/v1alpha1': [200, { resources: [{ name: 'berthnodes' }, { name: 'berthnodes/status' }] }],
     'GET /api/v1/nodes/node-1': [
       200,
       {
@@ -135,6 +138,7 @@ export async function findingsOn(node: RecordedNode): Promise<readonly Finding[]
       await new Promise<void>((resolve) => server.listen(join(folder, path), resolve));
     }
     const api = createHttpServer((request, response) => {
+      if (node.silent) return;
       const [status, body] = node.api[`${request.method ?? ''} ${request.url ?? ''}`] ?? [
         404,
         { message: 'not found' },

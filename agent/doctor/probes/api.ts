@@ -9,16 +9,24 @@ import type { Probe } from '../probe.ts';
 
 type Reach =
   | { readonly answer: ApiAnswer; readonly askedAt: number; readonly answeredAt: number }
-  | { readonly error: BerthError };
+  /** `server` is its host and port, undefined where that is not known. */
+  | { readonly error: BerthError; readonly server: string | undefined };
+
+/** Milliseconds, less than a probe has: a firewall that drops packets is a finding of its own. */
+const patience = 3_000;
 
 /** Asks once for all probes; none of the others waits for a server that does not answer. */
 async function reach({ api, once, signal }: DoctorContext): Promise<Reach> {
   return await once('api', async () => {
+    const server = await api.server().catch(() => undefined);
+    const late = AbortSignal.timeout(patience);
     const askedAt = Date.now();
     try {
-      return { answer: await api.ask('GET', '/version', signal), askedAt, answeredAt: Date.now() };
+      const answer = await api.ask('GET', '/version', AbortSignal.any([signal, late]));
+      return { answer, askedAt, answeredAt: Date.now() };
     } catch (error) {
-      return { error: asBerthError(error) };
+      const silent = `the Kubernetes API at ${server ?? ''} does not answer within ${patience / 1_000} s`;
+      return { error: late.aborted ? new BerthError('UNAVAILABLE', silent) : asBerthError(error), server };
     }
   });
 }
@@ -36,11 +44,7 @@ function judgeReach(reached: Reach): Verdict {
     // On a node outside of a pod nobody says where the API is.
     if (code === 'FAILED_PRECONDITION')
       return unknown(message, 'kubectl -n berth-system exec POD -- berth doctor, or set agent.kubeconfig', evidence);
-    return failure(
-      message,
-      'curl -k https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/version from the node; kube-proxy and the firewall between this node and the API server',
-      evidence,
-    );
+    return failure(message, wayTo(reached.server ?? '', reached.error.cause), evidence);
   }
   const { status, object, what } = reached.answer;
   const version = textOf(object?.['gitVersion']);
@@ -57,9 +61,20 @@ function judgeRefusal(status: number, object: ApiAnswer['object'], evidence: { w
     );
   return failure(
     `the API server answers ${status}: ${textOf(object?.['message'])}`,
-    'kubectl apply -k daemonset/ gives the service account its rights',
+    'kubectl apply -f daemonset/rbac.yaml gives the service account its rights',
     evidence,
   );
+}
+
+const setClock = 'timedatectl set-ntp true; chronyc makestep sets it at once';
+
+/** What to do when it is not reached; of TLS the cause tells that the times do not agree. */
+function wayTo(server: string, cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'CERT_NOT_YET_VALID') return setClock;
+  if (code === 'CERT_HAS_EXPIRED')
+    return `${setClock}; if date -u is right, renew the certificate of the API server (kubeadm certs renew apiserver)`;
+  return `curl -k https://${server}/version from the node; kube-proxy and the firewall between this node and the API server`;
 }
 
 /** Seconds. Beyond the second certificates and tokens are taken for ended, or not yet begun. */
@@ -77,9 +92,8 @@ function judgeClock(reached: Reach): Verdict {
     from: answer.what,
   };
   const text = `this node's clock is ${Math.abs(Math.round(off))} s ${off > 0 ? 'ahead of' : 'behind'} the API server's`;
-  const fix = 'timedatectl set-ntp true; chronyc makestep sets it at once';
-  if (Math.abs(off) >= harmful) return failure(text, fix, evidence);
-  if (Math.abs(off) >= noticeable) return warning(text, fix, evidence);
+  if (Math.abs(off) >= harmful) return failure(text, setClock, evidence);
+  if (Math.abs(off) >= noticeable) return warning(text, setClock, evidence);
   return pass("the clock is the API server's", evidence);
 }
 
@@ -90,6 +104,22 @@ function judgeIdentity({ status, object, what }: ApiAnswer): Verdict {
 }
 
 const reviewPath = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+
+/** What the API server has of the group of BerthNodes; everybody who is known to it may ask. */
+const groupPath = '/apis/berth.dev/v1alpha1';
+
+function judgeBerthNodes({ status, object, what }: ApiAnswer): Verdict {
+  const resources = (object?.['resources'] ?? []) as readonly { readonly name?: unknown }[];
+  const isServed = status === 200 && resources.some(({ name }) => name === 'berthnodes');
+  if (isServed) return pass('the cluster has BerthNodes', { what: 'berthnodes', from: what });
+  const evidence = { what: `${status} ${textOf(object?.['message'])}`.trim(), from: what };
+  if (status !== 404 && status !== 200) return judgeRefusal(status, object, evidence);
+  return failure(
+    'the CRD berthnodes.berth.dev is not installed, so this node tells the cluster nothing of itself: kubectl get berthnodes knows no node',
+    'kubectl apply -f daemonset/crds/berthnodes.yaml; each agent writes its own within five minutes',
+    evidence,
+  );
+}
 
 /** As whom the API server knows us. */
 export async function whoAmI(context: DoctorContext): Promise<ApiAnswer> {
@@ -136,5 +166,17 @@ export const apiProbes: readonly Probe[] = [
     of: always,
     read: whoAmI,
     judge: judgeIdentity,
+  }),
+  probe({
+    id: 'api.berthnode',
+    title: 'the cluster has BerthNodes',
+    why: 'The agent writes there how its node is, for `kubectl get berthnodes` and `kubectl berth status`. Without the CRD pods have all they need, and nobody is told of a node that is not well.',
+    mend: '`kubectl apply -f daemonset/crds/berthnodes.yaml`, or `helm upgrade`; each agent writes its own within five minutes.',
+    of: always,
+    read: async (context) => {
+      await assertReached(context);
+      return await context.api.ask('GET', groupPath, context.signal);
+    },
+    judge: judgeBerthNodes,
   }),
 ];

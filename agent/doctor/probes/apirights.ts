@@ -67,7 +67,7 @@ function judgeRules({ refused, asked }: RulesSnapshot): Verdict {
   );
   return failure(
     `the service account may not ${texts.slice(0, 5).join(', ')}${texts.length > 5 ? ` and ${texts.length - 5} more` : ''}`,
-    'kubectl apply -k daemonset/',
+    'kubectl apply -f daemonset/rbac.yaml',
     ...texts.map((what) => ({ what, from })),
   );
 }
@@ -109,7 +109,7 @@ export const apiRightProbes: readonly Probe[] = [
     id: 'api.rules',
     title: 'the service account has its rights',
     why: 'Each right of daemonset/rbac.yaml is asked for by a SelfSubjectAccessReview: those of the agent, and from the command line those of its sidecars too.',
-    mend: '`kubectl apply -k daemonset/`',
+    mend: '`kubectl apply -f daemonset/rbac.yaml`: it changes nothing else of an installation, whether by Helm or not.',
     of: always,
     read: readRules,
     judge: judgeRules,

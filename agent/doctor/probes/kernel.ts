@@ -2,6 +2,8 @@
 import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../../../kit/errors.ts';
+import type { NodeConfig } from '../../nodeconfig.ts';
+import { plugins } from '../../part.ts';
 import { failure, pass, unknown, warning } from '../finding.ts';
 import type { Verdict } from '../finding.ts';
 import { always, probe } from '../probe.ts';
@@ -77,16 +79,26 @@ function judgeDescriptors({ limits, from }: { readonly limits: string; readonly 
   );
 }
 
-const leastMemory = 192 * 1024 * 1024;
+const MiB = 1024 * 1024;
+const leastMemory = 192 * MiB;
+/** What the manifests give. */
+const usualMemory = 512 * MiB;
 
-function judgeMemory(limit: Awaited<ReturnType<typeof memoryLimit>>): Verdict {
+function judgeMemory(
+  limit: Awaited<ReturnType<typeof memoryLimit>>,
+  config: Pick<NodeConfig, 'network' | 'devices' | 'storage'>,
+): Verdict {
   if (limit === undefined) return pass('no limit of memory is set for this process, or it cannot be seen from here');
   const { bytes, used, kills, from } = limit;
   const evidence = [
     { what: `limit ${sizeText(bytes)}, in use ${sizeText(used)}`, from },
     ...(kills === 0 ? [] : [{ what: `${kills} processes ended by the kernel for want of memory`, from }]),
   ];
-  const fix = 'kubectl -n berth-system set resources daemonset/berth --limits=memory=512Mi';
+  // One that was not enough is doubled. The sidecars keep theirs.
+  const enough = Math.max(usualMemory, kills > 0 ? 2 * bytes : 0) / MiB;
+  const own = plugins.filter((each) => config[each] !== undefined);
+  const container = own.length === 1 ? own[0] : 'berth';
+  const fix = `kubectl -n berth-system set resources daemonset/berth --containers=${container} --limits=memory=${enough}Mi`;
   if (kills > 0)
     return warning('the kernel has ended processes here because the limit of memory is too low', fix, ...evidence);
   if (bytes < leastMemory) return warning(`a limit of ${sizeText(bytes)} of memory is little`, fix, ...evidence);
@@ -146,7 +158,7 @@ export const limitProbes: readonly Probe[] = [
     id: 'limits.memory',
     title: 'the limit of memory is not too low',
     why: 'An agent that the kernel ends for want of memory starts anew, and meanwhile no pod starts.',
-    mend: '`kubectl -n berth-system set resources daemonset/berth --limits=memory=512Mi`',
+    mend: '`kubectl -n berth-system set resources daemonset/berth --containers=CONTAINER --limits=memory=512Mi`, or the value `resources.CONTAINER.limits.memory` of the chart.',
     of: always,
     read: async ({ roots }) => await memoryLimit(roots),
     judge: judgeMemory,

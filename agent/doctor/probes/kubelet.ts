@@ -50,7 +50,8 @@ function judgeShared({ root, isThere, mount, from }: SharedSnapshot): Verdict {
     `${root} is not on a shared mount (propagation of ${point}: ${slave ? 'slave' : 'private'}), so what is mounted there for a pod reaches neither the node nor the pod`,
     slave
       ? `give the volume of ${root} mountPropagation: Bidirectional in the DaemonSet`
-      : `mount --make-rshared ${point}`,
+      : // What runs has lost the way by which mounts reach the node.
+        `mount --make-rshared ${point}\nkubectl -n berth-system rollout restart daemonset/berth`,
     evidence,
   );
 }

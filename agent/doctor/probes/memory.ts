@@ -1,6 +1,6 @@
 /** The limit of memory of this process's cgroup, v2 or v1, as far as it can be seen. */
 import { join } from 'node:path';
-import { readNumber, readText } from '../reading.ts';
+import { exists, readNumber, readText } from '../reading.ts';
 import type { Roots } from '../roots.ts';
 
 interface MemoryLimit {
@@ -21,9 +21,11 @@ export async function memoryLimit({ proc, sys }: Pick<Roots, 'proc' | 'sys'>): P
   const path = v1 ?? /^0::(\/.*)$/m.exec(groups)?.[1];
   // Within a namespace of cgroups the path is that of the namespace, and ".." leads out of what is mounted.
   if (path === undefined || path.includes('..')) return undefined;
-  const folder = v1 === undefined ? join(sys, 'fs/cgroup', path) : join(sys, 'fs/cgroup/memory', path);
+  const root = v1 === undefined ? join(sys, 'fs/cgroup') : join(sys, 'fs/cgroup/memory');
   const [limit, usage] =
     v1 === undefined ? ['memory.max', 'memory.current'] : ['memory.limit_in_bytes', 'memory.usage_in_bytes'];
+  // A container of v1 is told the node's path, and its own group is mounted where the node has the root.
+  const folder = (await exists(join(root, path))) ? join(root, path) : root;
   const bytes = await readNumber(join(folder, limit));
   if (bytes === undefined || bytes >= unlimited) return undefined;
   const events = (await readText(join(folder, v1 === undefined ? 'memory.events' : 'memory.oom_control'))) ?? '';

@@ -36,7 +36,7 @@ function judgeFolder({ pool, isFolder, identity, trouble }: PoolFacts): Verdict 
   if (identity === 'damaged')
     return failure(
       `pool "${name}": ${path}/pool.json is damaged, so the pool is not opened`,
-      'restore that file from a copy: docs/storage.md',
+      'restore that file from a copy, or write it again: docs/recovery.md#a-pooljson-that-is-damaged-or-lost',
       { what: 'damaged', from: `${path}/pool.json` },
     );
   if (identity === 'none') return pass(`pool "${name}" is empty so far`, { what: 'no pool.json', from: path });
