@@ -8,6 +8,7 @@ import { prepareFile, removeDurably, temporaryPrefix, writeFileAtomic } from '..
 import type { PreparedFile } from '../kit/durablefile.ts';
 import { errnoOf, messageOf } from '../kit/errors.ts';
 import { readRegularFile } from '../kit/regularfile.ts';
+import { kernelSubvolumes } from '../linux/btrfs.ts';
 import { ownerOf, poolOf } from './objectid.ts';
 import type { ObjectKind } from './objectid.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
@@ -209,7 +210,19 @@ export function recordStore(folder: string, poolId: string): RecordStore {
       await removeUnfinished(folder);
       return await readRecords(folder, poolId);
     },
-    write: (any) => writeFileAtomic(fileOf(any.record.id), formatRecord(any), { sync: true }),
+    async write(any) {
+      const write = (): Promise<void> => writeFileAtomic(fileOf(any.record.id), formatRecord(any), { sync: true });
+      try {
+        await write();
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOSPC') throw error;
+        // What a nearly full btrfs has freed is room for names only after its next transaction. Elsewhere there is none to end.
+        await kernelSubvolumes()
+          .commit(folder)
+          .catch(() => undefined);
+        await write();
+      }
+    },
     prepare: (any) => prepareFile(fileOf(any.record.id), formatRecord(any)),
     remove: (id) => removeDurably(fileOf(id)),
   };

@@ -42,7 +42,11 @@ export async function makeVolume(
       throw made.reason;
     }
     if (prepared.status === 'rejected') throw prepared.reason;
-    await prepared.value.put();
+    await prepared.value.put().catch(async (error: unknown) => {
+      // A nearly full btrfs may have room for a new file where it has none for a rename.
+      if (errnoOf(error) !== 'ENOSPC') throw error;
+      await store.write({ kind: 'volume', record: ready });
+    });
     atPoint('create.ready');
   } catch (error) {
     await undoFailed(record, parts);
