@@ -14,14 +14,15 @@ export interface UninstallArguments {
   readonly output: Report;
 }
 
-/** Prints what was removed; throws when the node still needs it. Resolves to the exit code. */
+/** Prints what was removed; throws when the node still needs it, unless it was only to look. Resolves to the exit code. */
 export async function uninstall({ config: file, force, dryRun, output }: UninstallArguments): Promise<number> {
   const config = file === undefined ? undefined : await readNodeConfig(file, 'any-node');
   if (file !== undefined && config === undefined) return 2;
   const network = config?.network ?? networkSchema.parse({});
-  const removals = await uninstallNetwork({ config: network, kernel: networkKernel, force, dryRun });
+  const { removals, refusals } = await uninstallNetwork({ config: network, kernel: networkKernel, force, dryRun });
+  for (const refusal of refusals) process.stderr.write(`berth: it would be refused now: ${refusal}\n`);
   if (output === 'json') {
-    process.stdout.write(`${JSON.stringify({ dryRun, removed: removals }, null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify({ dryRun, removed: removals, refusals }, null, 2)}\n`);
     return 0;
   }
   const verb = dryRun ? 'would remove' : 'removed';

@@ -71,6 +71,10 @@ test('a node that needs it keeps it, and is told why', async () => {
     code: 1,
     stderr: expect.stringContaining('DaemonSet first') as string,
   });
+  // To look is refused to nobody.
+  const watched = await uninstall('--dry-run');
+  expect(watched).toMatchObject({ code: 0, stdout: expect.stringMatching(/^would remove link veth/m) as string });
+  expect(watched.stderr).toMatch(/would be refused now: the agent still runs .*\n.*would be refused now: 2 containers/);
   await node.stopAgent('SIGKILL');
   expect(await uninstall()).toMatchObject({ code: 1, stderr: expect.stringContaining('2 containers') as string });
   // Pods that end while no agent runs need it no more: their DELs wait for one.
