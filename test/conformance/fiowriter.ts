@@ -23,7 +23,13 @@ export async function startWriter(pod: Pod, folder: string): Promise<{ end(): Pr
   const fio = startCommand('fio', [
     ...['--name=writer', `--filename=${file}`, '--rw=randwrite', '--bs=64k', '--size=64M', '--rate=8m,8m'],
     ...['--direct=1', '--ioengine=psync', '--fsync=64', '--time_based', '--runtime=86400'],
-    ...['--verify=crc32c', '--verify_backlog=32', '--verify_fatal=0', '--continue_on_error=all'],
+    ...[
+      '--verify=crc32c',
+      '--verify_backlog=32',
+      '--verify_fatal=0',
+      '--continue_on_error=all',
+      '--verify_state_save=0',
+    ],
     '--output-format=json',
   ]);
   const said = text(fio.stdout);
