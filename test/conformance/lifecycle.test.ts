@@ -44,6 +44,12 @@ async function versions(): Promise<readonly string[]> {
   return (await kubectl(cluster, ['get', 'berthnodes', '-o', `jsonpath=${path}`])).trim().split('\n');
 }
 
+/** Names of the containers in the DaemonSet's pods. */
+async function agentContainers(): Promise<readonly string[]> {
+  const path = 'jsonpath={.spec.template.spec.containers[*].name}';
+  return (await kubectl(cluster, ['get', 'daemonset', 'berth', ...inBerth, '-o', path])).split(' ');
+}
+
 async function everyNodeSays(version: string): Promise<void> {
   const wanted = cluster.nodes.map(() => `${version} True`).join();
   await eventually(`every node to be well with ${version}`, 90, async () =>
@@ -73,12 +79,18 @@ test('two commands bring it onto an empty cluster, and a pod has all three', asy
   await everyNodeSays(manifest.version);
 });
 
-test('to the next version and back nothing that runs notices', async () => {
+test('to the next version, into one container and back nothing that runs notices', async () => {
   const load = await startLoad(cluster);
-  await helmOn(cluster, ['upgrade', 'berth', chartFolder, ...inBerth, '--set', `image.tag=${nextVersion}`, ...waiting]);
+  const upgrade = ['upgrade', 'berth', chartFolder, ...inBerth, '--set', `image.tag=${nextVersion}`, ...waiting];
+  await helmOn(cluster, upgrade);
   await everyNodeSays(nextVersion);
+  // And as one container in place of three.
+  await helmOn(cluster, [...upgrade, '--set', 'containers=single']);
+  await everyNodeSays(nextVersion);
+  expect(await agentContainers()).toContain('berth');
   await helmOn(cluster, ['rollback', 'berth', '1', ...inBerth, ...waiting]);
   await everyNodeSays(manifest.version);
+  expect(await agentContainers()).not.toContain('berth');
   const { packets, stream, disk, devices, plain, gaps } = await load.end();
   say(`ping: ${packets.lost} of ${packets.sent} packets lost`);
   say(`iperf3: ${JSON.stringify(stream)}`);
