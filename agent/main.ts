@@ -4,6 +4,7 @@ import { messageOf } from '../kit/errors.ts';
 import { documents, kinds, outputs, reports } from './commands/choices.ts';
 import type { Document, Kind, Output, Report } from './commands/choices.ts';
 import { completionScript, shells } from './kubectl/completion/scripts.ts';
+import type { UninstallArguments } from './commands/uninstall.ts';
 import type { Shell } from './kubectl/completion/scripts.ts';
 import { isPluginName } from './kubectl/name.ts';
 import { plugins } from './part.ts';
@@ -127,8 +128,12 @@ program
   .option('--config <file>', 'the NodeConfig that the agent ran with, when it named other folders')
   .option('--force', 'also take it from pods that still run', false)
   .option('--dry-run', 'only say what would be removed', false)
+  .option(
+    '--kept-to <file>',
+    'also write what stays on the node to this file, as the termination message of a container',
+  )
   .addOption(new Option('-o, --output <format>', 'how to print it').choices(reports).default('text'))
-  .action(async (given: { config?: string; force: boolean; dryRun: boolean; output: Report }) => {
+  .action(async (given: UninstallArguments) => {
     const { uninstall } = await import('./commands/uninstall.ts');
     process.exitCode = await uninstall(given);
   });

@@ -80,15 +80,19 @@ export interface PodContainer {
   readonly resources?: { readonly limits?: Readonly<Record<string, string>> };
 }
 
+export interface ContainerState {
+  readonly running?: object;
+  readonly waiting?: { readonly reason?: string; readonly message?: string };
+  readonly terminated?: { readonly reason?: string; readonly message?: string; readonly exitCode?: number };
+}
+
 export interface ContainerStatus {
   readonly name: string;
   readonly ready?: boolean;
   readonly restartCount?: number;
-  readonly state?: {
-    readonly running?: object;
-    readonly waiting?: { readonly reason?: string; readonly message?: string };
-    readonly terminated?: { readonly reason?: string; readonly message?: string; readonly exitCode?: number };
-  };
+  readonly state?: ContainerState;
+  /** Of its run before, where it was started again. */
+  readonly lastState?: ContainerState;
 }
 
 export interface PodObject {

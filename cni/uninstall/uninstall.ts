@@ -23,12 +23,19 @@ export interface UninstallOptions {
   readonly kernel: Pick<NetworkKernel, 'rtnetlink' | 'openNftables'>;
   /** Also with containers that have their network from Berth, which lose it. */
   readonly force: boolean;
-  /** Only looks. */
+  /** Only looks, which is refused to nobody. */
   readonly dryRun: boolean;
 }
 
-/** What was removed, or would be. Throws FAILED_PRECONDITION while the node still needs it. */
-export async function uninstallNetwork(options: UninstallOptions): Promise<readonly Removal[]> {
+export interface Uninstalled {
+  /** What was removed, or would be. */
+  readonly removals: readonly Removal[];
+  /** Of a dry run: why it would be refused, a sentence each. */
+  readonly refusals: readonly string[];
+}
+
+/** Throws FAILED_PRECONDITION while the node still needs it. */
+export async function uninstallNetwork(options: UninstallOptions): Promise<Uninstalled> {
   const { config, kernel, force, dryRun } = options;
   const host = kernel.rtnetlink.open();
   const nftables = kernel.openNftables();
@@ -42,15 +49,15 @@ export async function uninstallNetwork(options: UninstallOptions): Promise<reado
       paths: await ourPaths(config),
     };
     const refusals = obstacles(installed, force);
-    if (refusals.length > 0) throw new BerthError('FAILED_PRECONDITION', refusals.join('; '));
     const plan = planUninstall(installed, tableName);
-    if (dryRun) return plan;
+    if (dryRun) return { removals: plan, refusals };
+    if (refusals.length > 0) throw new BerthError('FAILED_PRECONDITION', refusals.join('; '));
     for (const removal of plan) if (removal.kind === 'file') await rm(removal.path, { recursive: true, force: true });
     await removeLinks(plan, host);
     await removeRoutes(plan, host);
     if (installed.hasTable) await nftables.run([{ op: 'delete-table', table: tableName }]);
     await removeEmpty(config.runDir);
-    return plan;
+    return { removals: plan, refusals: [] };
   } finally {
     host.close();
     nftables.close();

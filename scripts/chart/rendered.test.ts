@@ -218,12 +218,19 @@ const monitor = object.extend({
   spec: z.looseObject({ podMetricsEndpoints: z.array(z.looseObject({ port: z.string() })) }),
 });
 
+test('of split containers that of the devices starts first, and kubectl takes that of the network', async () => {
+  const [agent] = await agents({ containers: 'split' });
+  expect(agent?.pod.containers.slice(0, 3).map(({ name }) => name)).toEqual(['devices', 'network', 'storage']);
+  const all = await render({ values: { containers: 'split' }, templates: ['daemonset.yaml'] });
+  expect(all).toContain('kubectl.kubernetes.io/default-container: network');
+});
+
 test.each<[containers: string, ports: readonly (readonly [string, number])[]]>([
   [
     'split',
     [
-      ['metrics-network', 9890],
       ['metrics-devices', 9891],
+      ['metrics-network', 9890],
       ['metrics-storage', 9892],
     ],
   ],
@@ -248,7 +255,7 @@ test.each<[containers: string, ports: readonly (readonly [string, number])[]]>([
     const all = await objects({ values, args });
     const { metadata, spec } = monitor.parse(all.find(({ kind }) => kind === 'PodMonitor'));
     expect(metadata['labels']).toMatchObject({ release: 'a' });
-    expect(spec.podMetricsEndpoints.map(({ port }) => port)).toEqual(ports.map(([name]) => name));
+    expect(spec.podMetricsEndpoints.map(({ port }) => port).toSorted()).toEqual(ports.map(([name]) => name));
     expect(all.map((each) => each.metadata.name)).toContain('berth-metrics-reader');
   },
 );

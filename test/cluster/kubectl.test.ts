@@ -8,7 +8,7 @@ import { claimManifest, eventually, podManifest, useScene } from './scene.ts';
 
 const scene = useScene('kubectl-berth');
 const { cluster } = scene;
-const { berth, kubectl: real } = usePlugin(cluster);
+const { berth, kubectl: real } = usePlugin(() => cluster);
 const [first, second] = cluster.nodes;
 if (first === undefined || second === undefined) throw new Error('these tests need two nodes');
 

@@ -10,7 +10,7 @@ import { claimManifest, useScene } from './scene.ts';
 
 const scene = useScene('kubectl-rights');
 const { cluster } = scene;
-const plugin = usePlugin(cluster);
+const plugin = usePlugin(() => cluster);
 const { berth, folder } = plugin;
 const viewer = join(folder, 'viewer');
 

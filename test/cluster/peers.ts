@@ -1,9 +1,10 @@
 // Peers of test/kernel/cni/peer.ts in the network of a node or of a pod, with this machine's own files.
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { afterAll } from 'vitest';
 import type { ClusterNode } from '../../cluster/node.ts';
 
@@ -38,12 +39,7 @@ export function startProgram(
   podAddress: string | undefined,
   ...args: readonly string[]
 ): Peer {
-  const net = `/proc/${node.pid}/${podAddress === undefined ? 'ns/net' : `root${namespaceOf(node, podAddress)}`}`;
-  const child = spawn('nsenter', [`--net=${net}`, process.execPath, program, ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  running.add(child);
-  child.on('close', () => running.delete(child));
+  const child = startCommand('nsenter', [networkOf(node, podAddress), process.execPath, program, ...args]);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     line: async () => {
@@ -55,6 +51,19 @@ export function startProgram(
     finish: () => child.stdin.end(),
     end: () => child.kill('SIGKILL'),
   };
+}
+
+/** Starts any program of this machine, which ends with the test file as peers do. Its errors are the test's. */
+export function startCommand(file: string, args: readonly string[]): ChildProcessByStdio<Writable, Readable, null> {
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  running.add(child);
+  child.on('close', () => running.delete(child));
+  return child;
+}
+
+/** What tells nsenter to enter the network of a node, or of the pod with an address on it. */
+export function networkOf(node: ClusterNode, podAddress: string | undefined): string {
+  return `--net=/proc/${node.pid}/${podAddress === undefined ? 'ns/net' : `root${namespaceOf(node, podAddress)}`}`;
 }
 
 /** Path of a pod's network namespace on its node, as the agent's records have it. */

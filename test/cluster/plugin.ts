@@ -23,13 +23,13 @@ export interface Plugin {
   readonly berth: (...words: readonly string[]) => Promise<Answer>;
 }
 
-/** Builds it before the tests of the file, and removes it after them. */
-export function usePlugin(cluster: Cluster): Plugin {
+/** Builds it before the tests of the file, and removes it after them. `where` is asked when the cluster is up. */
+export function usePlugin(where: () => Cluster): Plugin {
   const folder = mkdtempSync(join(tmpdir(), 'berth-kubectl-'));
   beforeAll(async () => {
     await buildPlugin(folder);
     // Without what the cluster's own script sets: the user's kubeconfig shall count.
-    const own = readFileSync(cluster.kubectlPath, 'utf8')
+    const own = readFileSync(where().kubectlPath, 'utf8')
       .split('\n')
       .find((line) => line.startsWith('exec '));
     writeFileSync(join(folder, 'kubectl'), `#!/bin/sh\n${own ?? 'exit 1'}\n`, { mode: 0o755 });
@@ -37,7 +37,7 @@ export function usePlugin(cluster: Cluster): Plugin {
   afterAll(() => {
     rmSync(folder, { recursive: true });
   });
-  const run = (words: readonly string[], kubeconfig = cluster.kubeconfig): Promise<Answer> => {
+  const run = (words: readonly string[], kubeconfig = where().kubeconfig): Promise<Answer> => {
     const path = `${folder}:${dirname(process.execPath)}:/usr/bin:/bin`;
     return new Promise((resolve) => {
       const env = { HOME: folder, KUBECONFIG: kubeconfig, PATH: path };

@@ -1,25 +1,28 @@
 // The life of an installation on three nodes: by Helm from nothing, to the next version and back under load, away, and there again.
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { upCluster } from '../../cluster/cluster.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { chartFolder, helmOn } from '../../scripts/chart/helm.ts';
-import { berthNamespace, sidecarImages } from '../../scripts/deploy.ts';
+import { berthNamespace, manifestFolder, sidecarImages } from '../../scripts/deploy.ts';
 import { buildImage } from '../../scripts/image.ts';
 import { kubectl } from '../../scripts/kubectl.ts';
 import { claimManifest, eventually, podManifest } from '../cluster/scene.ts';
 import { usePeers } from '../cluster/peers.ts';
+import { usePlugin } from '../cluster/plugin.ts';
 import { clusterName } from '../cluster/setup.ts';
 import { startLoad } from './load.ts';
 import { buildNextImage, nextVersion } from './nextimage.ts';
+import { check, doAsTold, onNode } from './removal.ts';
 
 const inBerth = ['--namespace', berthNamespace];
 const waiting = ['--wait', '--timeout', '300s'];
 const install = ['install', 'berth', chartFolder, ...inBerth, '--create-namespace', ...waiting];
+const uninstalling = join(manifestFolder, 'uninstall');
 
 let cluster: Cluster;
 let removeNext: () => Promise<void> = () => Promise.resolve();
-usePeers();
 const say = (line: string): unknown => process.stderr.write(`[lifecycle] ${line}\n`);
 beforeAll(async () => {
   cluster = await upCluster({ name: `${clusterName}-lifecycle`, nodes: 3, images: ['busybox', ...sidecarImages] });
@@ -32,10 +35,19 @@ afterAll(async () => {
   await cluster.down();
   await removeNext();
 });
+const plugin = usePlugin(() => cluster);
+// Called last, done first: what holds a volume's files ends before the cluster does.
+usePeers();
 
 async function versions(): Promise<readonly string[]> {
   const path = '{range .items[*]}{.status.version} {.status.conditions[0].status}{"\\n"}{end}';
   return (await kubectl(cluster, ['get', 'berthnodes', '-o', `jsonpath=${path}`])).trim().split('\n');
+}
+
+/** Names of the containers in the DaemonSet's pods. */
+async function agentContainers(): Promise<readonly string[]> {
+  const path = 'jsonpath={.spec.template.spec.containers[*].name}';
+  return (await kubectl(cluster, ['get', 'daemonset', 'berth', ...inBerth, '-o', path])).split(' ');
 }
 
 async function everyNodeSays(version: string): Promise<void> {
@@ -67,29 +79,90 @@ test('two commands bring it onto an empty cluster, and a pod has all three', asy
   await everyNodeSays(manifest.version);
 });
 
-test('to the next version and back nothing that runs notices', async () => {
+test('to the next version, into one container and back nothing that runs notices', async () => {
   const load = await startLoad(cluster);
-  await helmOn(cluster, ['upgrade', 'berth', chartFolder, ...inBerth, '--set', `image.tag=${nextVersion}`, ...waiting]);
+  const upgrade = ['upgrade', 'berth', chartFolder, ...inBerth, '--set', `image.tag=${nextVersion}`, ...waiting];
+  await helmOn(cluster, upgrade);
   await everyNodeSays(nextVersion);
+  // And as one container in place of three.
+  await helmOn(cluster, [...upgrade, '--set', 'containers=single']);
+  await everyNodeSays(nextVersion);
+  expect(await agentContainers()).toContain('berth');
   await helmOn(cluster, ['rollback', 'berth', '1', ...inBerth, ...waiting]);
   await everyNodeSays(manifest.version);
-  const { packets, written, pods } = await load.end();
-  say(
-    `${packets.lost} of ${packets.sent} packets lost; ${written.right} files of 4 MiB right; ${pods.made} pods, ${pods.failed.length} failed`,
-  );
-  expect({ lost: packets.lost, bad: written.bad, failed: pods.failed }).toEqual({ lost: 0, bad: '', failed: [] });
-  for (const happened of [packets.sent, written.right, pods.made]) expect(happened).toBeGreaterThan(0);
+  expect(await agentContainers()).not.toContain('berth');
+  const { packets, stream, disk, devices, plain, gaps } = await load.end();
+  say(`ping: ${packets.lost} of ${packets.sent} packets lost`);
+  say(`iperf3: ${JSON.stringify(stream)}`);
+  say(`fio: ${JSON.stringify(disk)}`);
+  say(`Jobs with a device: ${JSON.stringify(devices)}; without: ${JSON.stringify(plain)}`);
+  say(`milliseconds without a device plugin, for each node: ${JSON.stringify(gaps)}`);
+  expect({ lost: packets.lost, silent: stream.silent, errors: disk.errors }).toEqual({ lost: 0, silent: 0, errors: 0 });
+  expect({ devices: devices.failed, plain: plain.failed }).toEqual({ devices: [], plain: [] });
+  // Where no device is asked for there is nothing to refuse.
+  expect(plain.refused).toBe(0);
+  for (const happened of [packets.sent, stream.bytes, disk.written, disk.verified, devices.made, plain.made])
+    expect(happened).toBeGreaterThan(0);
 });
 
-test('taken away it leaves pods as they are and data where it is, and finds both when it is there again', async () => {
+test('taken away it leaves pods as they are, and says what is left', async () => {
   await helmOn(cluster, ['uninstall', 'berth', ...inBerth, ...waiting]);
   expect(await inPod('all', 'cat /data/file')).toBe('mine');
-  const left = await cluster.nodes[0]!.exec(['ls', '/var/lib/berth/pools/default']);
-  expect(left.stdout).toContain('images');
+  const { stdout, stderr, code } = await plugin.berth('uninstall', '--check');
+  say(`left by helm uninstall:\n${stdout}${stderr}`);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /^persistentvolume\/pvc-\S+ +of the claim default\/kept +delete its claim while Berth is installed/m,
+  );
+  expect(stdout).toMatch(/^namespace\/berth-system .* kubectl delete namespaces berth-system$/m);
+  for (const { name } of cluster.nodes) {
+    expect(stdout).toMatch(
+      new RegExp(`^node/${name} +the condition NetworkUnavailable.* kubectl patch node ${name} `, 'm'),
+    );
+    expect(stdout).toMatch(
+      new RegExp(`^node/${name} +the label .* kubectl label node ${name} csi.berth.dev/node-$`, 'm'),
+    );
+    expect(stderr).toContain(`${name} could not be looked at`);
+  }
+});
+
+test('the rest goes from each node once no pod has it, and the data stays', async () => {
+  await kubectl(cluster, ['apply', '-k', uninstalling]);
+  const pods = ['all', 'near', 'far'];
+  await eventually('the nodes with pods to be refused', 60, async () => {
+    const { found } = await check(plugin);
+    return found.some(({ text }) => text.includes('with a network from Berth: delete their pods')) ? true : undefined;
+  });
+  // Their volumes cannot be unmounted before Berth is there again, their network can go.
+  await kubectl(cluster, ['delete', 'pods', ...pods, '--wait=false']);
+  await kubectl(cluster, ['rollout', 'status', '-n', 'berth-uninstall', 'daemonset/berth-uninstall', '--timeout=180s']);
+  const left = await check(plugin);
+  say(`left on the nodes:\n${left.found.map(({ what, text, remedy }) => `${what}  ${text}  ${remedy}`).join('\n')}`);
+  expect(left.unseen).toEqual([]);
+  for (const node of cluster.nodes) {
+    const { rest, files } = await onNode(node);
+    expect({ node: node.name, rest }).toEqual({ node: node.name, rest: '' });
+    const told = left.found
+      .filter(({ what }) => what === `node/${node.name}`)
+      .map(({ text }) => text.split(':')[0] ?? '');
+    const untold = files.filter((file) => !told.some((path) => `${file}/`.startsWith(`${path}/`)));
+    expect({ node: node.name, untold }).toEqual({ node: node.name, untold: [] });
+    expect(told).toContain('/var/lib/berth/pools/default');
+  }
+  // Each command that it tells does what it is told for. Data stays, and what goes by itself within five minutes.
+  await doAsTold(left, plugin, cluster.kubeconfig);
+  const { found } = await check(plugin);
+  const others = found.filter(
+    ({ what, text }) => !/^persistentvolume\//.test(what) && !text.startsWith('the resource'),
+  );
+  expect(others).toEqual([]);
+  expect(found.filter(({ what }) => what.startsWith('persistentvolume/'))).toHaveLength(2);
+});
+
+test('there again it finds the data', async () => {
   await helmOn(cluster, install);
   await everyNodeSays(manifest.version);
-  expect(await inPod('all', 'cat /data/file && echo more >> /data/file')).toBe('mine');
-  await kubectl(cluster, ['delete', 'pod', 'all', '--wait']);
+  await kubectl(cluster, ['wait', '--for=delete', 'pod', 'all', 'near', 'far', '--timeout=120s']);
   await applyPod('next');
-  expect(await inPod('next', 'cat /data/file')).toBe('mine\nmore');
+  expect(await inPod('next', 'cat /data/file')).toBe('mine');
 });

@@ -1,33 +1,36 @@
-/** What goes on in a cluster while Berth is replaced under it: streams, packets, a writer with checksums, pods that come and go. */
-import { spawn } from 'node:child_process';
+/** What goes on in a cluster while Berth is replaced under it: streams, packets, a writer with checksums, Jobs that come and go. */
 import { text } from 'node:stream/consumers';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { kubectl, listPods } from '../../scripts/kubectl.ts';
 import type { Pod } from '../../scripts/kubectl.ts';
-import { claimManifest, eventually, podManifest } from '../cluster/scene.ts';
+import { startCommand } from '../cluster/peers.ts';
+import { claimManifest, podManifest } from '../cluster/scene.ts';
 import { serve, streamTo } from '../faults/streams.ts';
+import { watchGaps } from './devicegap.ts';
+import { startWriter } from './fiowriter.ts';
+import type { WriterReport } from './fiowriter.ts';
+import { startStream } from './iperf.ts';
+import type { StreamReport } from './iperf.ts';
+import { startJobs } from './jobs.ts';
+import type { JobTally } from './jobs.ts';
 
 const namespace = 'default';
 
-/** Writes a file of 4 MiB again and again, each with its checksum, and reads it back; a line for each that is right, BAD for one that is not. */
-const writer = `cd /data; n=0; trap 'exit 0' TERM
-while true; do
-  n=$((n+1)); f=f$((n%8))
-  (echo $n; head -c 4194304 /dev/urandom) > $f && sync && md5sum $f > $f.sum
-  if md5sum -c -s $f.sum; then echo $n > count; else echo BAD $n >> bad; fi
-done`;
+export interface LoadReport {
+  /** Of a ping every 20 ms. */
+  readonly packets: { readonly sent: number; readonly lost: number };
+  readonly stream: StreamReport;
+  readonly disk: WriterReport;
+  /** Jobs whose pods have a device, and such without. */
+  readonly devices: JobTally;
+  readonly plain: JobTally;
+  /** Of each node, for how many milliseconds at a time it had no device plugin of Berth's. */
+  readonly gaps: readonly (readonly number[])[];
+}
 
 export interface Load {
   /** Ends it; what happened meanwhile. Throws when a stream broke, or lost a byte. */
-  end(): Promise<{
-    readonly packets: { readonly sent: number; readonly lost: number };
-    readonly written: { readonly right: number; readonly bad: string };
-    readonly pods: { readonly made: number; readonly failed: readonly string[] };
-  }>;
-}
-
-async function apply(cluster: Cluster, ...items: readonly object[]): Promise<void> {
-  await kubectl(cluster, ['apply', '-f', '-'], { stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
+  end(): Promise<LoadReport>;
 }
 
 async function ready(cluster: Cluster, name: string): Promise<Pod> {
@@ -37,75 +40,56 @@ async function ready(cluster: Cluster, name: string): Promise<Pod> {
   return found;
 }
 
-/** Between a pod on the first node and one on the last; the writer beside the first. */
+/** Between a pod on the first node and one on the last; the writer in the first. */
 export async function startLoad(cluster: Cluster): Promise<Load> {
   const [near, far] = [cluster.nodes.at(0), cluster.nodes.at(-1)];
   if (near === undefined || far === undefined) throw new Error('the cluster has no nodes');
-  const command = ['sh', '-c', writer];
-  await apply(
-    cluster,
+  const items = [
     claimManifest('written', 'berth-xfs', '512Mi'),
-    podManifest('near', { node: near.name, claims: { '/data': 'written' }, command, limits: { 'berth.dev/fuse': 1 } }),
+    podManifest('near', { node: near.name, claims: { '/data': 'written' }, limits: { 'berth.dev/fuse': 1 } }),
     podManifest('far', { node: far.name }),
-  );
-  const [nearPod, farPod] = [await ready(cluster, 'near'), await ready(cluster, 'far')];
-  const ends = [
-    { node: near, pod: nearPod },
-    { node: far, pod: farPod },
-  ] as const;
-  const server = await serve(ends[1]);
-  const stream = await streamTo(ends[0], ends[1], server);
-  const ping = spawn(
-    cluster.kubectlPath,
-    [
-      '--kubeconfig',
-      cluster.kubeconfig,
-      'exec',
-      'near',
-      '--',
-      'ping',
-      '-i',
-      '0.02',
-      '-w',
-      '3600',
-      '-q',
-      farPod.status.podIP ?? '',
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const pinged = text(ping.stdout);
-  const ending = new AbortController();
-  const failed: string[] = [];
-  let made = 0;
-  const creating = (async () => {
-    while (!ending.signal.aborted) {
-      const name = `short-${++made}`;
-      const manifest = podManifest(name, { command: ['true'], limits: { 'berth.dev/fuse': 1 } });
-      await apply(cluster, { ...manifest, spec: { ...manifest.spec, restartPolicy: 'Never' } });
-      const end = await eventually(`${name} to end`, 120, async () => {
-        const phase = await kubectl(cluster, ['get', 'pod', name, '-o', 'jsonpath={.status.phase} {.status.reason}']);
-        return /^(Succeeded|Failed)/.test(phase) ? phase.trim() : undefined;
-      }).catch((error: unknown) => String(error));
-      if (end !== 'Succeeded') failed.push(`${name}: ${end}`);
-      await kubectl(cluster, ['delete', 'pod', name, '--wait=false']);
-    }
-  })();
-  const inNear = (script: string): Promise<string> => kubectl(cluster, ['exec', 'near', '--', 'sh', '-c', script]);
+  ];
+  await kubectl(cluster, ['apply', '-f', '-'], { stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
+  const [from, to] = [
+    { node: near, pod: await ready(cluster, 'near') },
+    { node: far, pod: await ready(cluster, 'far') },
+  ];
+  const server = await serve(to);
+  const exact = await streamTo(from, to, server);
+  const stream = await startStream(from, to);
+  const ping = startPing(cluster, to.pod.status.podIP ?? '');
+  const writer = await startWriter(from.pod, '/data');
+  const gaps = watchGaps(cluster.nodes);
+  const devices = startJobs(cluster, 'device', { 'berth.dev/fuse': 1 });
+  const plain = startJobs(cluster, 'plain', {});
   return {
     end: async () => {
-      ending.abort();
-      await creating;
+      const tallies = await Promise.all([devices.end(), plain.end()]);
       // Throws when one byte is missing.
-      await stream.finish();
+      await exact.finish();
       server.end();
-      await inNear('kill -INT $(pidof ping)');
-      const [, sent = '0', got = '0'] = /(\d+) packets transmitted, (\d+) packets received/.exec(await pinged) ?? [];
-      const [right = '0', bad = ''] = (await inNear('cat /data/count; cat /data/bad 2>/dev/null || true')).split('\n');
       return {
-        packets: { sent: Number(sent), lost: Number(sent) - Number(got) },
-        written: { right: Number(right), bad },
-        pods: { made, failed },
+        packets: await ping.end(),
+        stream: await stream.end(),
+        disk: await writer.end(),
+        devices: tallies[0],
+        plain: tallies[1],
+        gaps: gaps.end(),
       };
+    },
+  };
+}
+
+/** From the pod `near`, as a program in it would. */
+function startPing(cluster: Cluster, address: string): { end(): Promise<LoadReport['packets']> } {
+  const inNear = ['--kubeconfig', cluster.kubeconfig, 'exec', 'near', '--'];
+  const ping = startCommand(cluster.kubectlPath, [...inNear, 'ping', '-i', '0.02', '-w', '86400', '-q', address]);
+  const said = text(ping.stdout);
+  return {
+    end: async () => {
+      await kubectl(cluster, ['exec', 'near', '--', 'sh', '-c', 'kill -INT $(pidof ping)']);
+      const [, sent = '0', got = '0'] = /(\d+) packets transmitted, (\d+) packets received/.exec(await said) ?? [];
+      return { sent: Number(sent), lost: Number(sent) - Number(got) };
     },
   };
 }

@@ -1,8 +1,8 @@
 // `berth uninstall` on a node in real namespaces: refused while it is needed, then nothing of Berth's network is left, and all of others.
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { buildExecutable } from '../../scripts/executable.ts';
 import { TestNode } from './cni/node.ts';
@@ -34,7 +34,8 @@ async function uninstall(...args: readonly string[]): Promise<Outcome> {
   const file = join(node.folder, 'config.yaml');
   const { cniBinDir, cniConfDir, runDir } = node.config;
   const network = JSON.stringify({ cniBinDir, cniConfDir, runDir });
-  writeFileSync(file, `apiVersion: berth.dev/v1alpha1\nkind: NodeConfig\nnetwork: ${network}\n`);
+  const agent = JSON.stringify({ stateDir: stateDir() });
+  writeFileSync(file, `apiVersion: berth.dev/v1alpha1\nkind: NodeConfig\nagent: ${agent}\nnetwork: ${network}\n`);
   const main = join(import.meta.dirname, '../../agent/main.ts');
   const command = ['netns', 'exec', node.name('node'), process.execPath, main, 'uninstall', '--config', file, ...args];
   return await new Promise((resolve) => {
@@ -42,6 +43,11 @@ async function uninstall(...args: readonly string[]): Promise<Outcome> {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });
+}
+
+/** Where the agent keeps what outlives a reboot. */
+function stateDir(): string {
+  return join(node.folder, 'state');
 }
 
 /** Everything on the node that Berth could have made or could have taken. */
@@ -71,6 +77,10 @@ test('a node that needs it keeps it, and is told why', async () => {
     code: 1,
     stderr: expect.stringContaining('DaemonSet first') as string,
   });
+  // To look is refused to nobody.
+  const watched = await uninstall('--dry-run');
+  expect(watched).toMatchObject({ code: 0, stdout: expect.stringMatching(/^would remove link veth/m) as string });
+  expect(watched.stderr).toMatch(/would be refused now: the agent still runs .*\n.*would be refused now: 2 containers/);
   await node.stopAgent('SIGKILL');
   expect(await uninstall()).toMatchObject({ code: 1, stderr: expect.stringContaining('2 containers') as string });
   // Pods that end while no agent runs need it no more: their DELs wait for one.
@@ -107,6 +117,22 @@ test("nothing of Berth's network stays, and nothing of others goes", async () =>
   expect(readdirSync(node.config.cniConfDir)).toEqual([]);
   expect(readdirSync(node.config.cniBinDir).filter((name) => ['berth', 'loopback'].includes(name))).toEqual([]);
   expect(await uninstall()).toMatchObject({ code: 0, stdout: "Nothing of Berth's network is on this node.\n" });
+});
+
+test('what stays is told, and where somebody looks for it', async () => {
+  for (const path of ['pools/one/meta/v1-a-b.json', 'pools/one/meta/v1-a-c.json', 'pools/one/meta/s1-a-d.json']) {
+    mkdirSync(dirname(join(stateDir(), path)), { recursive: true });
+    writeFileSync(join(stateDir(), path), '{}');
+  }
+  for (const path of ['pools/one/pool.json', 'podranges.json']) writeFileSync(join(stateDir(), path), '{}');
+  for (const path of ['pools/no-pool', 'devices']) mkdirSync(join(stateDir(), path));
+  const message = join(node.folder, 'message');
+  expect(await uninstall('--kept-to', message)).toMatchObject({ code: 0 });
+  expect(readFileSync(message, 'utf8').split('\n')).toEqual([
+    `kept ${stateDir()}/pools/one: 2 volumes, 1 snapshot`,
+    `kept ${stateDir()}/podranges.json: the pod ranges of this Node`,
+    '',
+  ]);
 });
 
 test('what an interruption left is removed by the next run, and an agent installs everything again', async () => {

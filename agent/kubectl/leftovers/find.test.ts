@@ -14,16 +14,19 @@ function sort(kind: string): (typeof sorts)[number] {
   return found;
 }
 
-function remover(ready: boolean, message = ''): PodObject {
+function remover(ready: boolean, state: object, lastState: object = {}): PodObject {
   return {
     metadata: { name: 'berth-uninstall-x' },
     spec: { nodeName: 'a' },
     status: {
       conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
-      initContainerStatuses: [{ name: 'uninstall', state: { terminated: { message } } }],
+      initContainerStatuses: [{ name: 'uninstall', state, lastState }],
     },
   };
 }
+
+/** Of an init container that has ended with these words. */
+const ended = (message: string): object => ({ terminated: { message } });
 
 test('nothing is left of nothing', () => {
   expect(leftoversOf(clean)).toEqual({ found: [], unseen: [] });
@@ -75,7 +78,7 @@ test('what nodes keep: taints, conditions, labels, resources', () => {
       capacity: { 'berth.dev/fuse': '2', 'berth.dev/gone': '0', cpu: '4' },
     },
   });
-  const { found } = leftoversOf({ ...clean, nodes: { seen: [node] }, removers: { seen: [remover(true)] } });
+  const { found } = leftoversOf({ ...clean, nodes: { seen: [node] }, removers: { seen: [remover(true, ended(''))] } });
   expect(found.map(({ text }) => text)).toEqual([
     'the taint berth.dev/agent-not-ready:NoExecute',
     'the condition NetworkUnavailable=False (BerthNetworkReady)',
@@ -89,13 +92,24 @@ const bare = { metadata: { name: 'a' } };
 test.each<[string, Partial<LeftoverSight>, readonly RegExp[], readonly RegExp[]]>([
   ['an agent runs', { agents: { seen: [agentPod('a')] } }, [/an agent that runs/], []],
   ['nobody can look', {}, [], [/a could not be looked at/]],
-  ['the network was removed', { removers: { seen: [remover(true)] } }, [], []],
+  ['the network was removed', { removers: { seen: [remover(true, ended(''))] } }, [], []],
   [
     'the network is not yet removed',
-    { removers: { seen: [remover(false, 'pods still run')] } },
+    { removers: { seen: [remover(false, ended('pods still run'))] } },
     [/pods still run/],
     [],
   ],
+  [
+    'it was not, and will be tried again',
+    {
+      removers: {
+        seen: [remover(false, { waiting: { message: 'back-off 10s restarting' } }, ended('pods still run'))],
+      },
+    },
+    [/not removed it: pods still run/],
+    [],
+  ],
+  ['it is being removed', { removers: { seen: [remover(false, { running: {} })] } }, [/it is at work/], []],
   [
     'nodes may not be seen',
     { nodes: { unseen: 'forbidden', why: 'you may not' } },
@@ -105,7 +119,7 @@ test.each<[string, Partial<LeftoverSight>, readonly RegExp[], readonly RegExp[]]
   [
     'a kind is not known, which has no objects',
     {
-      removers: { seen: [remover(true)] },
+      removers: { seen: [remover(true, ended(''))] },
       sorts: [{ sort: sort('berthnodes'), objects: { unseen: 'absent', why: 'x' } }],
     },
     [],
@@ -115,4 +129,25 @@ test.each<[string, Partial<LeftoverSight>, readonly RegExp[], readonly RegExp[]]
   const { found, unseen } = leftoversOf({ ...clean, nodes: { seen: [bare] }, ...change });
   expect(found.map(({ text }) => text)).toEqual(left.map((pattern) => expect.stringMatching(pattern) as string));
   expect(unseen).toEqual(blind.map((pattern) => expect.stringMatching(pattern) as string));
+});
+
+test('what is kept on a node is told with what removes it, and no line leads elsewhere', () => {
+  const message = [
+    'kept /var/lib/berth/pools/default: 2 volumes, 1 snapshot',
+    'kept /run/berth/storage: what volumes are in use; ends with the boot',
+    'kept /var/lib/berth/../kubelet: everything',
+    'kept /var/lib/berth: everything',
+    'kept /etc: everything',
+    'kept /var/lib/berth/x; reboot: nothing',
+    'kept /var/lib/berth/$(reboot): nothing',
+  ].join('\n');
+  const { found } = leftoversOf({
+    ...clean,
+    nodes: { seen: [bare] },
+    removers: { seen: [remover(true, ended(message))] },
+  });
+  expect(found.map(({ what, text, remedy }) => `${what} ${text} → ${remedy.replace(/.*: /, '')}`)).toEqual([
+    'node/a /var/lib/berth/pools/default: 2 volumes, 1 snapshot → rm -rf /var/lib/berth/pools/default',
+    'node/a /run/berth/storage: what volumes are in use; ends with the boot → rm -rf /run/berth/storage',
+  ]);
 });

@@ -95,9 +95,24 @@ function onNodes(
       );
       return [];
     }
-    if (conditionOf(remover, 'Ready')?.status === 'True') return [];
-    const said = remover.status?.initContainerStatuses?.[0]?.state;
-    const why = said?.terminated?.message ?? said?.waiting?.message ?? said?.waiting?.reason ?? 'it is at work';
+    const status = remover.status?.initContainerStatuses?.[0];
+    const [now, before] = [status?.state, status?.lastState];
+    if (conditionOf(remover, 'Ready')?.status === 'True') return keptOn(name, now?.terminated?.message ?? '');
+    // Between two runs the kubelet says only that it waits; why, the run before has said.
+    const ended = (now?.terminated ?? before?.terminated)?.message?.trim() ?? '';
+    const why = ended === '' ? (now?.waiting?.message ?? now?.waiting?.reason ?? 'it is at work') : ended;
     return [{ what, text: `the network: daemonset/uninstall has not removed it: ${why}`, remedy: 'do what it says' }];
   });
+}
+
+/** Only what can be nothing but a path of Berth's: anybody who may make pods can write such a line, and its path ends in a command. */
+const keptLine = /^kept (\/(?:var\/lib|run)\/berth(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+): (.+)$/gm;
+
+/** What `berth uninstall` has left on a node, by its own words (agent/commands/kept.ts). */
+function keptOn(node: string, message: string): readonly Leftover[] {
+  return [...message.matchAll(keptLine)].map(([, path = '', held = '']) => ({
+    what: `node/${node}`,
+    text: `${path}: ${held}`,
+    remedy: `kept; when nobody wants it any more, on the node: rm -rf ${path}`,
+  }));
 }

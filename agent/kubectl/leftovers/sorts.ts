@@ -12,6 +12,7 @@ export interface NamedObject {
   readonly metadata: Meta;
   readonly provisioner?: string;
   readonly driver?: string;
+  readonly driverName?: string;
   readonly spec?: {
     readonly csi?: { readonly driver?: string };
     readonly claimRef?: { readonly namespace?: string; readonly name?: string };
@@ -53,7 +54,14 @@ export const sorts: readonly Sort[] = [
     ({ spec }) => spec?.driver === driver,
     'delete its VolumeSnapshot while Berth is installed',
   ),
+  cluster(
+    'volumegroupsnapshotcontents.groupsnapshot.storage.k8s.io',
+    ({ spec }) => spec?.driver === driver,
+    'delete its VolumeGroupSnapshot while Berth is installed',
+  ),
   cluster('volumesnapshotclasses.snapshot.storage.k8s.io', (object) => object.driver === driver),
+  cluster('volumegroupsnapshotclasses.groupsnapshot.storage.k8s.io', (object) => object.driver === driver),
+  cluster('volumeattributesclasses.storage.k8s.io', ({ driverName }) => driverName === driver),
   cluster('storageclasses.storage.k8s.io', ({ provisioner }) => provisioner === driver),
   cluster('csidrivers.storage.k8s.io', named(/^csi\.berth\.dev$/)),
   cluster(
@@ -71,6 +79,8 @@ export const sorts: readonly Sort[] = [
   cluster('customresourcedefinitions.apiextensions.k8s.io', named(/\.berth\.dev$/)),
   cluster('validatingadmissionpolicies.admissionregistration.k8s.io', labelled),
   cluster('validatingadmissionpolicybindings.admissionregistration.k8s.io', labelled),
+  cluster('mutatingadmissionpolicies.admissionregistration.k8s.io', labelled),
+  cluster('mutatingadmissionpolicybindings.admissionregistration.k8s.io', labelled),
   cluster('clusterroles.rbac.authorization.k8s.io', labelled),
   cluster('clusterrolebindings.rbac.authorization.k8s.io', labelled),
   {

@@ -1,6 +1,7 @@
 {{/* The agent's pod: what all its containers share. Takes `root`, `group` and `folders`. */}}
 
-{{- define "berth.firstContainer" -}}
+{{/* The container that kubectl takes where none is named. */}}
+{{- define "berth.defaultContainer" -}}
 {{- if eq .Values.containers "single" }}berth
 {{- else if .Values.plugins.network.enabled }}network
 {{- else if .Values.plugins.devices.enabled }}devices
@@ -33,11 +34,12 @@ containers:
   {{- if eq $values.containers "single" }}
   {{- include "berth.singleContainer" . | nindent 2 }}
   {{- else }}
-  {{- if $values.plugins.network.enabled }}
-  {{- include "berth.networkContainer" . | nindent 2 }}
-  {{- end }}
+  {{/* First, as they start one after another: what comes while the network is away waits, a pod with a device is refused for good. */}}
   {{- if $values.plugins.devices.enabled }}
   {{- include "berth.devicesContainer" . | nindent 2 }}
+  {{- end }}
+  {{- if $values.plugins.network.enabled }}
+  {{- include "berth.networkContainer" . | nindent 2 }}
   {{- end }}
   {{- if $values.plugins.storage.enabled }}
   {{- include "berth.storageContainer" . | nindent 2 }}
