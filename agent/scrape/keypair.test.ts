@@ -62,10 +62,14 @@ test.each([
   start();
   await vi.waitUntil(() => used.length === 1, { timeout: 20_000 });
   await write(bad(), 'two');
-  await vi.waitUntil(() => logged.length === 2, { timeout: 20_000 });
+  await vi.waitUntil(() => logged.length >= 2, { timeout: 20_000 });
+  const before = logged.length;
   // Both at once.
   await unlink(join(folder, '..data'));
-  await vi.waitUntil(() => logged.length === 3, { timeout: 20_000 });
-  expect(logged).toEqual(['metrics.certificate', 'metrics.certificate_unusable', 'metrics.certificate_unusable']);
+  await vi.waitUntil(() => logged.length > before, { timeout: 20_000 });
+  const [first, ...others] = logged;
+  expect([first, ...new Set(others)]).toEqual(['metrics.certificate', 'metrics.certificate_unusable']);
+  // Each time at most twice: a look between the two files finds them torn. There were more looks than that.
+  expect(others.length).toBeLessThanOrEqual(4);
   expect(used).toEqual([good]);
 });
