@@ -22,9 +22,9 @@ function brokenIn(text: string): readonly string[] {
 test('every probe is broken on a real kernel or a real node', async () => {
   const root = join(import.meta.dirname, '../../test');
   const broken = new Set<string>();
-  for (const folder of ['kernel', 'faults'])
+  for (const folder of ['kernel', 'faults', 'cluster'])
     for (const name of await readdir(join(root, folder)))
-      if (/^doctor.*\.test\.ts$/.test(name))
+      if (/^(doctor|configreload).*\.test\.ts$/.test(name))
         for (const id of brokenIn(await readFile(join(root, folder, name), 'utf8'))) broken.add(id);
   expect(ids.filter((id) => !broken.has(id))).toEqual([]);
 });

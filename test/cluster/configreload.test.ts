@@ -77,7 +77,7 @@ async function finding(id: string): Promise<Finding | undefined> {
   return findings.find((each) => each.id === id);
 }
 
-test('what needs a restart is told, by every node and by the doctor, until it is as before', async () => {
+test('what needs a restart is told, by every node and by the doctor, until it is as before: agent.config-pending', async () => {
   await put(edited('network:\n', 'network:\n  mtu: 1400\n').replace('capacity: 128Mi', 'capacity: 256Mi'));
   const message = 'the configuration has changed since the agent started: network.mtu, storage.pools[memory].capacity';
   const fix = `kubectl -n ${berthNamespace} rollout restart daemonset/berth`;
@@ -90,7 +90,7 @@ test('what needs a restart is told, by every node and by the doctor, until it is
   expect(await finding('agent.config-pending')).toMatchObject({ severity: 'pass' });
 });
 
-test('a mistake changes nothing, and is told with its line, in an event too; the doctor looks all the same', async () => {
+test('a mistake changes nothing, and is told with its line, in an event too; the doctor looks all the same: agent.config-file', async () => {
   await put(edited('port: 9880', 'port: high'));
   const line = original.slice(0, original.indexOf('port: 9880')).split('\n').length;
   const mistake = `/etc/berth/config.yaml:${line}: agent.port: expected a number, got "high"`;

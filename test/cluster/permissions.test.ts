@@ -49,8 +49,11 @@ async function objects<T>(kind: string): Promise<readonly T[]> {
   return (JSON.parse(await kubectl(cluster, ['get', kind, '-A', '-o', 'json'])) as { items: readonly T[] }).items;
 }
 
-/** Every single right of the service account, by the role that gives it. */
-async function allowed(): Promise<ReadonlyMap<string, string>> {
+/** Every single right of the service account, by the role that gives it, and the names of these roles and of their bindings. */
+async function allowed(): Promise<{
+  readonly rights: ReadonlyMap<string, string>;
+  readonly names: ReadonlySet<string>;
+}> {
   const bindings = [...(await objects<Binding>('rolebindings')), ...(await objects<Binding>('clusterrolebindings'))];
   const ours = bindings.filter(({ subjects = [] }) =>
     subjects.some(({ name, namespace }) => name === account && namespace === berthNamespace),
@@ -66,7 +69,7 @@ async function allowed(): Promise<ReadonlyMap<string, string>> {
             for (const name of rule.resourceNames ?? [''])
               rights.set(rightText(verb, group, resource, name), roleRef.name);
   }
-  return rights;
+  return { rights, names: new Set(ours.flatMap(({ metadata, roleRef }) => [metadata.name, roleRef.name])) };
 }
 
 async function audited(): Promise<readonly AuditEvent[]> {
@@ -87,28 +90,33 @@ function isOurs({ user, userAgent = '' }: AuditEvent): boolean {
 /** How long the API server may take to follow a change of rights, in milliseconds. */
 const followingMs = 5_000;
 
-/** Whether the rights were there then: one test takes them away to see what the doctor says, and gives them back. */
-function hadRights(events: readonly AuditEvent[]): (event: AuditEvent) => boolean {
-  const changes = events
-    .filter(({ objectRef }) => objectRef?.resource === 'clusterrolebindings' && objectRef.name === 'berth-agent')
-    .map(({ verb, requestReceivedTimestamp }) => ({
-      gone: verb === 'delete',
-      at: Date.parse(requestReceivedTimestamp),
-    }));
+/**
+ * Whether all rights were there then: some tests take the roles or their bindings away, to see what is said of it or with all of
+ * Berth, and give them back. `names` are those of the roles and bindings.
+ */
+function hadRights(all: readonly AuditEvent[], names: ReadonlySet<string>): (event: AuditEvent) => boolean {
+  const gone = new Map<string, number>();
+  const spans: { readonly from: number; readonly to: number }[] = [];
+  for (const { verb, objectRef: { apiGroup, resource, name = '' } = {}, requestReceivedTimestamp } of all) {
+    if (apiGroup !== 'rbac.authorization.k8s.io' || !names.has(name)) continue;
+    const [which, at] = [`${resource ?? ''}/${name}`, Date.parse(requestReceivedTimestamp)];
+    const from = gone.get(which);
+    if (verb === 'delete') gone.set(which, from ?? at);
+    else if (from !== undefined) {
+      spans.push({ from, to: at + followingMs });
+      gone.delete(which);
+    }
+  }
   return ({ requestReceivedTimestamp }) => {
     const at = Date.parse(requestReceivedTimestamp);
-    const before = changes.filter((change) => change.at <= at);
-    const last = before.at(-1);
-    const lost = before.findLast(({ gone }) => gone);
-    if (last === undefined || lost === undefined) return true;
-    return !last.gone && at - last.at > followingMs;
+    return !spans.some(({ from, to }) => from <= at && at <= to);
   };
 }
 
 test('nothing is allowed that nobody used, and nothing was refused', async (context) => {
   if (process.env['BERTH_TEST_WHOLE'] !== 'yes')
     context.skip('it looks at what all other tests had the agents do, so it needs the whole run: npm test');
-  const rights = await allowed();
+  const { rights, names } = await allowed();
   const all = await audited();
   const events = all.filter(isOurs);
   const used = new Set(
@@ -120,7 +128,7 @@ test('nothing is allowed that nobody used, and nothing was refused', async (cont
   // The sidecars stream their lists, and list only where an API server cannot do that: before Kubernetes 1.34.
   const isUsed = (right: string): boolean => used.has(right) || used.has(right.replace(/^list /, 'watch '));
   const unused = [...rights].filter(([right]) => !isUsed(right)).map(([right, role]) => `${role}: ${right}`);
-  const had = hadRights(all);
+  const had = hadRights(all, names);
   const refused = events
     .filter((event) => event.annotations?.['authorization.k8s.io/decision'] === 'forbid' && had(event))
     .map(({ verb, requestURI, userAgent, requestReceivedTimestamp }) => [
