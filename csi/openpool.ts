@@ -23,7 +23,6 @@ import type { Findings } from './reconcile.ts';
 import { Snapshots } from './snapshots.ts';
 import type { GroupRecord, SnapshotRecord } from './snapshot.ts';
 import { recordStore } from './store.ts';
-import type { RecordStore } from './store.ts';
 import { Trash } from './trash.ts';
 import { trashRecords } from './trashrecords.ts';
 import { freedBy } from './trashsize.ts';
@@ -68,19 +67,7 @@ export async function startPool(
   };
   const ledger = new Ledger({ pool: pool.name, limit: config.capacity, space, counted: engine.space !== undefined });
   const stored = recordStore(pool.folders.meta, pool.id);
-  const store: RecordStore = {
-    ...stored,
-    ...whilePresent(stored, assertPresent),
-    prepare: async (record) => {
-      await assertPresent();
-      const prepared = await stored.prepare(record);
-      const put = async (): Promise<void> => {
-        await assertPresent();
-        await prepared.put();
-      };
-      return { put, drop: () => prepared.drop() };
-    },
-  };
+  const store = { ...stored, ...whilePresent(stored, assertPresent) };
   const trashed = trashRecords(pool.folders.trash, pool.id);
   const records = {
     volumes: new Records<VolumeRecord>(),

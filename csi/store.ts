@@ -4,8 +4,7 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { prepareFile, removeDurably, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
-import type { PreparedFile } from '../kit/durablefile.ts';
+import { removeDurably, temporaryPrefix, writeFileAtomic } from '../kit/durablefile.ts';
 import { errnoOf, messageOf } from '../kit/errors.ts';
 import { readRegularFile } from '../kit/regularfile.ts';
 import { kernelSubvolumes } from '../linux/btrfs.ts';
@@ -141,8 +140,6 @@ export interface RecordStore {
   load(): Promise<LoadedStore>;
   /** Makes the record durable. */
   write(record: AnyRecord): Promise<void>;
-  /** Does the slower half of `write`, for a record that is not true yet. */
-  prepare(record: AnyRecord): Promise<PreparedFile>;
   /** Forgets the record durably; nothing happens when there is none. */
   remove(id: string): Promise<void>;
 }
@@ -223,7 +220,6 @@ export function recordStore(folder: string, poolId: string): RecordStore {
         await write();
       }
     },
-    prepare: (any) => prepareFile(fileOf(any.record.id), formatRecord(any)),
     remove: (id) => removeDurably(fileOf(id)),
   };
 }

@@ -31,22 +31,10 @@ export async function makeVolume(
     volumes.enter(record);
     await store.write({ kind: 'volume', record });
     atPoint('create.intent');
-    const making =
-      source !== undefined && !('sourceId' in source)
-        ? whileFrozen([source], parts, () => engine.create(record, source))
-        : engine.create(record, source);
-    // Written while the bytes are made, and seen when they are. With `allSettled` neither still goes on when all is undone.
-    const [made, prepared] = await Promise.allSettled([making, store.prepare({ kind: 'volume', record: ready })]);
-    if (made.status === 'rejected') {
-      if (prepared.status === 'fulfilled') await prepared.value.drop();
-      throw made.reason;
-    }
-    if (prepared.status === 'rejected') throw prepared.reason;
-    await prepared.value.put().catch(async (error: unknown) => {
-      // A nearly full btrfs may have room for a new file where it has none for a rename.
-      if (errnoOf(error) !== 'ENOSPC') throw error;
-      await store.write({ kind: 'volume', record: ready });
-    });
+    if (source !== undefined && !('sourceId' in source))
+      await whileFrozen([source], parts, () => engine.create(record, source));
+    else await engine.create(record, source);
+    await store.write({ kind: 'volume', record: ready });
     atPoint('create.ready');
   } catch (error) {
     await undoFailed(record, parts);

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { prepareFile, replaceFile, writeFileAtomic } from './durablefile.ts';
+import { replaceFile, writeFileAtomic } from './durablefile.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -46,24 +46,4 @@ test('a failed write keeps the old content and leaves nothing beside it', async 
   await expect(writeFileAtomic(join(folder, 'other', 'x'), 'new', { sync: false })).rejects.toThrow();
   expect(await readFile(path, 'utf8')).toBe('old');
   expect((await readdir(folder)).sort()).toEqual(['other', 'taken']);
-});
-
-test('what was prepared is seen when it is put, and dropped without a trace', async () => {
-  const path = join(folder, 'x');
-  await writeFileAtomic(path, 'old', { sync: true });
-  const [next, other] = [await prepareFile(path, 'new'), await prepareFile(path, 'other')];
-  expect(await readFile(path, 'utf8')).toBe('old');
-  await next.put();
-  await other.drop();
-  expect(await readFile(path, 'utf8')).toBe('new');
-  expect(await readdir(folder)).toEqual(['x']);
-});
-
-test('what was prepared for a folder that is gone fails, and is nowhere', async () => {
-  await mkdir(join(folder, 'gone'));
-  const next = await prepareFile(join(folder, 'gone', 'x'), 'new');
-  await rm(join(folder, 'gone'), { recursive: true });
-  await expect(next.put()).rejects.toMatchObject({ code: 'ENOENT' });
-  await expect(prepareFile(join(folder, 'gone', 'x'), 'new')).rejects.toMatchObject({ code: 'ENOENT' });
-  expect(await readdir(folder)).toEqual([]);
 });

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { closeSync, constants, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, unlink } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf } from './errors.ts';
@@ -33,8 +32,19 @@ export async function writeFileAtomic(
 
 async function replaceByRename(path: string, content: string | Uint8Array, options: WriteOptions): Promise<void> {
   const temporary = temporaryBeside(path);
+  // Each call goes through the thread pool and back, which takes longer than most of them do: O_DSYNC makes writing and
+  // fsync one, and what waits for nothing else goes beside it.
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (options.sync ? constants.O_DSYNC : 0);
   try {
-    const file = await writeTemporary(temporary, content, options);
+    const file = await open(temporary, flags, options.mode ?? 0o600);
+    try {
+      // The mode given to open is cut by the umask.
+      if (options.mode !== undefined) await file.chmod(options.mode);
+      await file.writeFile(content);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     // With `allSettled` neither still works on the file when it is removed.
     const ends = await Promise.allSettled([rename(temporary, path), file.close()]);
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
@@ -42,58 +52,6 @@ async function replaceByRename(path: string, content: string | Uint8Array, optio
     await rm(temporary, { force: true });
     throw error;
   }
-}
-
-/** Leaves the file open, for the caller to close. */
-async function writeTemporary(
-  temporary: string,
-  content: string | Uint8Array,
-  options: WriteOptions,
-): Promise<FileHandle> {
-  // Each call goes through the thread pool and back, which takes longer than most of them do: O_DSYNC makes writing and
-  // fsync one, and what waits for nothing else goes beside it.
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (options.sync ? constants.O_DSYNC : 0);
-  const file = await open(temporary, flags, options.mode ?? 0o600);
-  try {
-    // The mode given to open is cut by the umask.
-    if (options.mode !== undefined) await file.chmod(options.mode);
-    await file.writeFile(content);
-    return file;
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-}
-
-/** Content that is durable already, but not in its place. Whoever has it ends it, one way or the other. */
-export interface PreparedFile {
-  /** Replaces the file by it, durably. On failure the old one stays. */
-  put(): Promise<void>;
-  /** Nothing is left of it. */
-  drop(): Promise<void>;
-}
-
-/** The slower half of a synced `writeFileAtomic`, for what is known before it may be seen. On failure nothing is left. */
-export async function prepareFile(path: string, content: string | Uint8Array): Promise<PreparedFile> {
-  const temporary = temporaryBeside(path);
-  const drop = (): Promise<void> => rm(temporary, { force: true });
-  try {
-    await (await writeTemporary(temporary, content, { sync: true })).close();
-  } catch (error) {
-    await drop();
-    throw error;
-  }
-  return {
-    drop,
-    put: async () => {
-      try {
-        await whileOpen(dirname(path), () => rename(temporary, path));
-      } catch (error) {
-        await drop();
-        throw error;
-      }
-    },
-  };
 }
 
 /**
