@@ -35,7 +35,15 @@ async function hold<T>(
   };
   const late = Promise.withResolvers<never>();
   const limit = limitMs[engine.offers.copies];
+  let [hurried, isLate] = [false, false];
+  const relax = (): void => {
+    if (hurried) gracePeriods.relax();
+    hurried = false;
+  };
   const timer = setTimeout(() => {
+    // A freeze that hangs must not have the machine hurry with it.
+    relax();
+    isLate = true;
     const seconds = limit / 1000;
     const error = new BerthError(
       'TIMED_OUT',
@@ -50,16 +58,19 @@ async function hold<T>(
   const began = performance.now();
   try {
     // Not ours to end when somebody else hurries: an administrator, or the freeze of another pool.
-    const hurried = gracePeriods.areLong();
+    hurried = gracePeriods.areLong();
     for (const volume of volumes) nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: true, hurried });
     try {
       if (hurried) gracePeriods.hurry();
       atPoint('freeze.hurried');
-      for (const volume of volumes)
-        if (!(await engine.freeze(volume)))
-          nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen: false, hurried: false });
+      for (const volume of volumes) {
+        const frozen = await engine.freeze(volume);
+        // One that hung is frozen after the thaw that gave it up: that has to be done again.
+        if (!frozen || isLate) nodeState.set(volume.id, { ...nodeState.of(volume.id), frozen, hurried: false });
+        if (isLate) return await late.promise;
+      }
     } finally {
-      if (hurried) gracePeriods.relax();
+      relax();
     }
     atPoint('freeze.frozen');
     working = work();
