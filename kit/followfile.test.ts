@@ -54,12 +54,18 @@ test('each version of a mounted ConfigMap is seen by its event, and the same tex
   await until(seen, { text: 'one' }, { text: 'two' }, { text: 'one' });
 });
 
+/** In one step: a look between the making of a file and its filling would see an empty one. */
+async function put(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text);
+  await rename(`${path}.new`, path);
+}
+
 test('whoever asks sees what stands there now, also what was written in place', async () => {
   const path = join(folder, 'config.yaml');
-  await writeFile(path, 'one');
+  await put(path, 'one');
   const { seen, look } = follow();
   await look();
-  await writeFile(path, 'two');
+  await writeFile(path, 'two', { flag: 'r+' });
   await look();
   expect(seen).toEqual([{ text: 'one' }, { text: 'two' }]);
 });
@@ -69,9 +75,9 @@ test('a file that is gone or too large says why, once, and is there again', asyn
   const { seen, look } = follow();
   await look();
   await look();
-  await writeFile(path, 'x'.repeat(101));
+  await put(path, 'x'.repeat(101));
   await look();
-  await writeFile(path, 'one');
+  await put(path, 'one');
   await look();
   expect(seen).toEqual([
     { reason: expect.stringContaining('ENOENT') as string },

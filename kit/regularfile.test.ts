@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -27,4 +27,11 @@ test('what is larger, no file, or not there is refused at once', async () => {
   await expect(readRegularFile(join(folder, 'pipe'), 1_000)).rejects.toThrow('it is no file');
   await expect(readRegularFile(folder, 1_000)).rejects.toThrow('it is no file');
   await expect(readRegularFile(join(folder, 'nothing'), 1_000)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('what has grown since it was looked at is read whole up to the limit, and no further', async () => {
+  // The kernel says 0 bytes of it.
+  const text = await readFile('/proc/self/mountinfo', 'utf8');
+  expect(await readRegularFile('/proc/self/mountinfo', text.length)).toBe(text);
+  await expect(readRegularFile('/proc/self/mountinfo', 50)).rejects.toThrow('it has more than 50 bytes');
 });
