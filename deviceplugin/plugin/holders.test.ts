@@ -52,6 +52,22 @@ test('answers are compared by what they say', () => {
   expect(sameHolders(undefined, holdersOf([]))).toBe(false);
 });
 
+test('the order in which the kubelet tells pods, resources and devices means nothing', () => {
+  const [p, q] = [
+    { c: { [serial]: ['a::0', 'b::0'], 'x/y': ['z'] }, d: { [serial]: ['b::1'] } },
+    { c: { [serial]: ['a::0'] } },
+  ];
+  const turned = { c: { 'x/y': ['z'], [serial]: ['b::0', 'a::0'] }, d: { [serial]: ['b::1'] } };
+  const one = holdersOf([pod('p', p), pod('q', q)]);
+  expect(
+    one
+      .get(serial)
+      ?.get('a::0')
+      ?.map((holder) => holder.pod),
+  ).toEqual(['p', 'q']);
+  expect(sameHolders(one, holdersOf([pod('q', q), pod('p', turned)]))).toBe(true);
+});
+
 test.each([
   [
     'replicas of one unit in two pods',

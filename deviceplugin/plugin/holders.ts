@@ -12,10 +12,11 @@ export interface Holder {
 /** By resource, then by device ID (`<unit>::<replica>`). Resources of other plugins are in it too. */
 export type Holders = ReadonlyMap<string, ReadonlyMap<string, readonly Holder[]>>;
 
-/** The holders in an answer of the kubelet, in its order. */
+/** The holders in an answer of the kubelet, by name: it tells pods, resources and devices in another order each time. */
 export function holdersOf(pods: readonly PodResources__Output[]): Holders {
   const all = new Map<string, Map<string, Holder[]>>();
-  for (const { namespace, name: pod, containers } of pods)
+  const byName = pods.toSorted((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name));
+  for (const { namespace, name: pod, containers } of byName)
     for (const { name: container, devices } of containers) {
       // A device of two NUMA nodes is in the list twice.
       const seen = new Set<string>();
@@ -29,8 +30,13 @@ export function holdersOf(pods: readonly PodResources__Output[]): Holders {
           ofResource.set(id, [...(ofResource.get(id) ?? []), { namespace, pod, container }]);
         }
     }
-  return all;
+  return sortedByKey(new Map([...all].map(([resource, devices]) => [resource, sortedByKey(devices)])));
 }
+
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+const sortedByKey = <T>(map: ReadonlyMap<string, T>): Map<string, T> =>
+  new Map([...map].sort(([a], [b]) => compare(a, b)));
 
 /** Whether two answers say the same. */
 export function sameHolders(one: Holders | undefined, other: Holders | undefined): boolean {
