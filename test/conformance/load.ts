@@ -17,8 +17,8 @@ import type { JobTally } from './jobs.ts';
 const namespace = 'default';
 
 export interface LoadReport {
-  /** Of a ping every 20 ms. */
-  readonly packets: { readonly sent: number; readonly lost: number };
+  /** Of a ping every 20 ms: what came before the last answer and got none. What was on its way at the end does not count. */
+  readonly packets: { readonly sent: number; readonly lost: readonly number[]; readonly underWay: number };
   readonly stream: StreamReport;
   readonly disk: WriterReport;
   /** Jobs whose pods have a device, and such without. */
@@ -83,13 +83,17 @@ export async function startLoad(cluster: Cluster): Promise<Load> {
 /** From the pod `near`, as a program in it would. */
 function startPing(cluster: Cluster, address: string): { end(): Promise<LoadReport['packets']> } {
   const inNear = ['--kubeconfig', cluster.kubeconfig, 'exec', 'near', '--'];
-  const ping = startCommand(cluster.kubectlPath, [...inNear, 'ping', '-i', '0.02', '-w', '86400', '-q', address]);
+  const ping = startCommand(cluster.kubectlPath, [...inNear, 'ping', '-i', '0.02', '-w', '86400', address]);
   const said = text(ping.stdout);
   return {
     end: async () => {
       await kubectl(cluster, ['exec', 'near', '--', 'sh', '-c', 'kill -INT $(pidof ping)']);
-      const [, sent = '0', got = '0'] = /(\d+) packets transmitted, (\d+) packets received/.exec(await said) ?? [];
-      return { sent: Number(sent), lost: Number(sent) - Number(got) };
+      const lines = await said;
+      const sent = Number(/(\d+) packets transmitted/.exec(lines)?.[1] ?? 0);
+      const answered = new Set([...lines.matchAll(/ seq=(\d+) /g)].map(([, number]) => Number(number)));
+      const until = [...answered].at(-1) ?? -1;
+      const lost = Array.from({ length: until }, (_, number) => number).filter((number) => !answered.has(number));
+      return { sent, lost, underWay: sent - 1 - until };
     },
   };
 }
