@@ -98,6 +98,13 @@ export function formatAuditPolicy(): string {
         verbs: ['create', 'update', 'patch', 'delete'],
         resources: [{ group: 'rbac.authorization.k8s.io' }],
       },
+      // With these the API server learns after its start what it is to allow: until then it refuses everything.
+      {
+        level: 'Metadata',
+        users: ['system:apiserver'],
+        verbs: ['list', 'watch'],
+        resources: [{ group: 'rbac.authorization.k8s.io', resources: ['clusterrolebindings'] }],
+      },
       { level: 'None' },
     ],
   });

@@ -90,14 +90,28 @@ function isOurs({ user, userAgent = '' }: AuditEvent): boolean {
 /** How long the API server may take to follow a change of rights, in milliseconds. */
 const followingMs = 5_000;
 
+/** How long after its start it may serve before it first asks which rights there are, in milliseconds. */
+const startingMs = 2_000;
+
+/** It asks with a list, or a watch that begins with one; later it only renews the watch. */
+function isStart({ user, verb, requestURI, objectRef: { resource } = {} }: AuditEvent): boolean {
+  if (user.username !== 'system:apiserver' || resource !== 'clusterrolebindings') return false;
+  return verb === 'list' || requestURI.includes('sendInitialEvents=true');
+}
+
 /**
- * Whether all rights were there then: some tests take the roles or their bindings away, to see what is said of it or with all of
- * Berth, and give them back. `names` are those of the roles and bindings.
+ * Whether all rights were there then, and known: some tests take the roles or their bindings away, to see what is said of it or with
+ * all of Berth, and give them back; others restart the API server. `names` are those of the roles and bindings.
  */
 function hadRights(all: readonly AuditEvent[], names: ReadonlySet<string>): (event: AuditEvent) => boolean {
   const gone = new Map<string, number>();
   const spans: { readonly from: number; readonly to: number }[] = [];
-  for (const { verb, objectRef: { apiGroup, resource, name = '' } = {}, requestReceivedTimestamp } of all) {
+  for (const event of all) {
+    const { verb, objectRef: { apiGroup, resource, name = '' } = {}, requestReceivedTimestamp } = event;
+    if (isStart(event)) {
+      const at = Date.parse(requestReceivedTimestamp);
+      spans.push({ from: at - startingMs, to: at + followingMs });
+    }
     if (apiGroup !== 'rbac.authorization.k8s.io' || !names.has(name)) continue;
     const [which, at] = [`${resource ?? ''}/${name}`, Date.parse(requestReceivedTimestamp)];
     const from = gone.get(which);

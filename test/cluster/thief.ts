@@ -54,7 +54,7 @@ export async function stealToken(cluster: Cluster, node: string): Promise<Thief>
       const call = request(`${access.server}/api/v1/nodes/${of}/status`, {
         method: 'PATCH',
         ca: Buffer.from(access['certificate-authority-data'], 'base64'),
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/merge-patch+json' },
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/strategic-merge-patch+json' },
       });
       call.end(JSON.stringify(patch));
       const [response] = (await once(call, 'response')) as [IncomingMessage];
