@@ -19,8 +19,8 @@ export interface Placement {
   readonly attached: boolean;
   /** Undefined while it is not attached, and for engines without devices: their volumes have no I/O limits. */
   readonly device?: VolumeDevice | undefined;
-  /** Options of its mounted filesystem as a whole, not of one place (`ro`: the kernel has stopped writing to it). */
-  readonly superOptions?: readonly string[] | undefined;
+  /** The mount of its filesystem at the first of the places, by its ID: the table of mounts has its options. */
+  readonly mount?: number | undefined;
   /** Paths the volume is shown at; a path mounted twice is there twice. */
   readonly places: readonly { readonly path: string; readonly readonly: boolean }[];
 }

@@ -49,7 +49,7 @@ export async function readPoolFacts(
   });
   const missing = await missingPool(pool);
   if (missing !== undefined) return gone(missing);
-  const mount = coveringMount(await mounts.list(), path);
+  const mount = coveringMount(await mounts.listNow(), path);
   const stopped = mount?.superOptions.some((word) => ['ro', 'emergency_ro', 'shutdown'].includes(word)) ?? false;
   const device = mount === undefined ? undefined : await deviceNameOf(mount);
   const errors = mount === undefined || device === undefined ? 0n : await countedErrors(mount.fsType, device);
@@ -69,21 +69,31 @@ async function answers(folder: string): Promise<boolean> {
   }
 }
 
-async function mountedOf(volume: VolumeRecord, placement: Placement): Promise<VolumeFacts['mounted']> {
-  const { superOptions, places, device } = placement;
+async function mountedOf(volume: VolumeRecord, placement: Placement, mounts: Mounts): Promise<VolumeFacts['mounted']> {
+  const { mount, places, device } = placement;
   const [place] = places;
-  if (volume.use.kind !== 'filesystem' || superOptions === undefined || place === undefined) return undefined;
+  if (volume.use.kind !== 'filesystem' || mount === undefined || place === undefined) return undefined;
+  const options = (await mounts.listNow()).find(({ id }) => id === mount)?.superOptions;
+  // It was taken off since.
+  if (options === undefined) return undefined;
   const { type } = volume.use;
   const errors = device === undefined ? 0n : await countedErrors(type, device.name);
-  return { options: superOptions, answers: type !== 'xfs' || (await answers(place.path)), errors };
+  return { options, answers: type !== 'xfs' || (await answers(place.path)), errors };
 }
 
-/** The volume as it is now; `placement` is one that has just been looked at. */
+/** What is known around a volume. */
+export interface VolumeSurroundings {
+  readonly pool: PoolFacts;
+  readonly mounts: Mounts;
+  /** One that has just been looked at. */
+  readonly placement?: Placement | undefined;
+}
+
+/** The volume as it is now. */
 export async function readVolumeFacts(
   volume: VolumeRecord,
   { engine, nodeState }: Pick<PoolParts, 'engine' | 'nodeState'>,
-  pool: PoolFacts,
-  placement?: Placement,
+  { pool, mounts, placement }: VolumeSurroundings,
 ): Promise<VolumeFacts> {
   const volatile = engine.offers.volatile;
   const { staged, published } = nodeState.of(volume.id);
@@ -101,7 +111,7 @@ export async function readVolumeFacts(
   const bytes = await engine.sizeOf(volume);
   const now = placement ?? (await engine.look(volume));
   const { attached, device } = now;
-  const mounted = await mountedOf(volume, now);
+  const mounted = await mountedOf(volume, now, mounts);
   // Only for what is not known otherwise: it reads the superblock.
   const unsure = (volume.use.kind === 'filesystem' && mounted === undefined) || device?.directIo === false;
   const inspection = unsure ? await engine.inspect?.(volume) : undefined;

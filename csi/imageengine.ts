@@ -34,8 +34,8 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
   // btrfs would copy every block that is overwritten, and direct I/O would fall back to the page cache for its checksums.
   for (const folder of [folders.images, folders.snapshots]) await filesystems.overwriteInPlace(folder);
 
-  const find = (volume: VolumeRecord): Promise<Attachment | undefined> =>
-    attachmentOf(volume, { images, loops, mounts });
+  const find = (volume: VolumeRecord, list = mounts.list): Promise<Attachment | undefined> =>
+    attachmentOf(volume, { images, loops, list });
   const isThin = ({ provisioning }: VolumeRecord): boolean => provisioning === 'thin';
 
   /** A new image with the bytes of another. */
@@ -83,7 +83,7 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
       await loops.grow(images.of(volume));
       atPoint('grow.attached');
       if (volume.use.kind === 'block') return;
-      const attachment = await find(volume);
+      const attachment = await find(volume, mounts.listNow);
       // Where it can only be read it grows when it is staged next.
       const mount = attachment?.mounts.find(
         ({ options, superOptions }) => ![...options, ...superOptions].includes('ro'),

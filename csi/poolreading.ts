@@ -33,7 +33,8 @@ export async function readPool(
   const images = new Images(folders);
   const isImage = async (volume: VolumeRecord): Promise<boolean> => (await images.sizeOf(volume)) !== undefined;
   const look: ShownPool['look'] = async (volume) => {
-    if (await isImage(volume)) return placementOf(await attachmentOf(volume, { images, loops, mounts }), volume);
+    if (await isImage(volume))
+      return placementOf(await attachmentOf(volume, { images, loops, list: mounts.list }), volume);
     return shownAs(volume.id, path, await mounts.list());
   };
   const pool: ShownPool = {

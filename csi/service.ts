@@ -91,7 +91,7 @@ export function createStorageService(config: StorageConfig, options: StorageOpti
 
   /** Mounts must reach the node and the pods, or pods write into an empty folder of the node's disk. */
   const fault = async (): Promise<string | undefined> => {
-    const mount = coveringMount(await kernel.mounts.list(), kubeletRoot);
+    const mount = coveringMount(await kernel.mounts.listNow(), kubeletRoot);
     if (mount?.tags.some((tag) => tag.startsWith('shared:')) === true) return undefined;
     return `${kubeletRoot} is not a shared mount, so pods would not see their volumes; mount it with mountPropagation: Bidirectional`;
   };

@@ -36,8 +36,8 @@ export class StorageHealth {
   async ofVolume(open: OpenPool, volume: VolumeRecord, placement?: Placement): Promise<VolumeHealth> {
     const { operations } = open.parts;
     const ran = operations.busy(volume.id);
-    const pool = await this.#poolFacts(open);
-    const facts = await readVolumeFacts(volume, open.parts, pool, placement).catch((error: unknown) => {
+    const around = { pool: await this.#poolFacts(open), mounts: this.#kernel.mounts, placement };
+    const facts = await readVolumeFacts(volume, open.parts, around).catch((error: unknown) => {
       throw failureOf(error, `reading the health of volume ${volume.id}`);
     });
     const runs = ran || operations.busy(volume.id);

@@ -91,7 +91,7 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
       (mount) => mount.device === pool.device && (mount.root === root || mount.root.startsWith(`${root}/`)),
     );
     const places = here.map(({ mountPoint, options }) => ({ path: mountPoint, readonly: options.includes('ro') }));
-    return { attached: places.length > 0, places, superOptions: here[0]?.superOptions };
+    return { attached: places.length > 0, places, mount: here[0]?.id };
   }
 
   /** A read-only subvolume cannot change its parent, which is a thing it knows. */
@@ -215,7 +215,7 @@ export async function subvolumeEngine(parts: SubvolumeEngineParts): Promise<Engi
 
   /** Unless whoever has mounted it says otherwise. */
   async function keepRoomForTrees(): Promise<void> {
-    const mount = coveringMount(await mounts.list(), images);
+    const mount = coveringMount(await mounts.listNow(), images);
     if (mount === undefined || mount.superOptions.some((option) => option.startsWith('metadata_ratio='))) return;
     const { total } = (await filesystems.usage(images)).bytes;
     // A kernel that refuses keeps the pool from nothing: its promises are then less certain when all is written.

@@ -64,7 +64,7 @@ function unsupported(): Promise<never> {
  */
 export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsEngineParts): Promise<Engine> {
   const { folders } = pool;
-  const covering = coveringMount(await mounts.list(), folders.images);
+  const covering = coveringMount(await mounts.listNow(), folders.images);
   if (covering?.tags.some((tag) => tag.startsWith('shared:')) !== true) {
     const advice = 'mount it with mountPropagation: Bidirectional';
     throw new BerthError(
@@ -97,7 +97,7 @@ export async function tmpfsEngine({ pool, mounts, filesystems, atPoint }: TmpfsE
     const own = [homeOf(id), trashOf(id)];
     const shown = (await mountsOf(id)).filter(({ mountPoint }) => !own.includes(mountPoint));
     const places = shown.map(({ mountPoint, options }) => ({ path: mountPoint, readonly: options.includes('ro') }));
-    return { attached: places.length > 0, places, superOptions: shown[0]?.superOptions };
+    return { attached: places.length > 0, places, mount: shown[0]?.id };
   }
 
   /** Makes the filesystem where it is missing, and gives it its size where it has another. */

@@ -3,10 +3,14 @@ import { check, libc, libcAsync, SystemCallError } from './libc.ts';
 import { readMountInfo } from './mountinfo.ts';
 import type { MountEntry } from './mountinfo.ts';
 import { bindAttributes, splitMountOptions } from './mountoptions.ts';
+import { mountTable } from './mounttable.ts';
 
 /** The mount table and the changes storage makes to it. Every failure is a SystemCallError with its errno. */
 export interface Mounts {
+  /** What is mounted now, where and how. `superOptions` and `tags` may be older: those are for `listNow`. */
   list(): Promise<readonly MountEntry[]>;
+  /** The same with all fields as they are now: reads the whole table, which takes a millisecond where there are hundreds of mounts. */
+  listNow(): Promise<readonly MountEntry[]>;
   /**
    * Mounts the filesystem on the block device `source` at the folder `target`. `options` are words (`noatime`, `ro`). Of a
    * filesystem without a device (tmpfs) `source` is a name that the mount table shows.
@@ -86,7 +90,8 @@ async function bind(source: string, target: string, options: readonly string[]):
 /** The mounts of this process's namespace. Needs CAP_SYS_ADMIN and, for read-only binds, Linux 5.12. */
 export function kernelMounts(): Mounts {
   return {
-    list: readMountInfo,
+    list: () => Promise.try(mountTable),
+    listNow: () => Promise.try(readMountInfo),
     async mount({ source, target, fsType, options }) {
       const { flags, data } = splitMountOptions(options);
       const { result, errno } = await mountCall(source, target, fsType, flags, data);

@@ -73,8 +73,8 @@ test('the covering mount is the nearest above, the topmost of two', () => {
   expect(coveringMount(table, '/a')?.source).toBe('c');
 });
 
-test('the table of this process has a root and proc', async () => {
-  const table = await readMountInfo();
+test('the table of this process has a root and proc', () => {
+  const table = readMountInfo();
   expect(coveringMount(table, '/')?.mountPoint).toBe('/');
   expect(coveringMount(table, '/proc/self')?.fsType).toBe('proc');
 });

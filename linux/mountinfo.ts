@@ -16,7 +16,7 @@ export interface MountEntry {
   readonly tags: readonly string[];
   readonly fsType: string;
   readonly source: string;
-  /** Options of the filesystem, common to all its mounts. */
+  /** Options of the filesystem, common to all its mounts, whoever changed them from wherever. */
   readonly superOptions: readonly string[];
 }
 
@@ -64,21 +64,10 @@ export function coveringMount(entries: readonly MountEntry[], path: string): Mou
   return best;
 }
 
-/** What was read since anything happened outside of this thread. */
-let latest: readonly MountEntry[] | undefined;
-
-/** The mount table of this process now. One read call gives one consistent table up to the kernel's seq buffer. */
-export function readMountInfo(): Promise<readonly MountEntry[]> {
-  return new Promise((resolve) => {
-    if (latest === undefined) {
-      // Synchronously: the kernel answers from memory, sooner than the five ways through the thread pool would take.
-      latest = parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
-      // Whoever asks twice without waiting for anything else in between gets the same. What waits for a call into the kernel is
-      // told only after this has run, and so never sees what was before its call.
-      process.nextTick(() => {
-        latest = undefined;
-      });
-    }
-    resolve(latest);
-  });
+/**
+ * The mount table of this process now. Synchronously: the kernel answers from memory, sooner than the five ways through the thread
+ * pool would take. One read call gives one consistent table up to the kernel's seq buffer.
+ */
+export function readMountInfo(): readonly MountEntry[] {
+  return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
 }

@@ -45,7 +45,7 @@ export function onHost({ roots }: Pick<DoctorContext, 'roots'>, path: string): s
 }
 
 export async function mountsOf({ roots, once }: DoctorContext): Promise<readonly MountEntry[]> {
-  if (roots.proc === '/proc') return await readMountInfo();
+  if (roots.proc === '/proc') return readMountInfo();
   return await once('mountinfo', async () =>
     parseMountInfo((await readText(join(roots.proc, 'self/mountinfo'))) ?? '').map((entry) => ({
       ...entry,

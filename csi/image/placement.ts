@@ -1,16 +1,22 @@
 /** Where a volume in an image is now: its loop device and the mounts that show it. Read from the kernel each time. */
 import type { LoopDevice, LoopDevices } from '../../linux/loop.ts';
-import type { Mounts } from '../../linux/mount.ts';
 import type { MountEntry } from '../../linux/mountinfo.ts';
 import type { Placement, VolumeDevice } from '../engine.ts';
+import { missingIsUndefined } from '../missing.ts';
 import type { VolumeRecord } from '../volume.ts';
-import { missingIsUndefined } from './images.ts';
 import type { Images } from './images.ts';
 
 /** The device and what shows it, in the order of mounting. */
 export interface Attachment {
   readonly device: LoopDevice;
   readonly mounts: readonly MountEntry[];
+}
+
+export interface AttachmentParts {
+  readonly images: Images;
+  readonly loops: LoopDevices;
+  /** The mount table. */
+  readonly list: () => Promise<readonly MountEntry[]>;
 }
 
 /** A mount shows the device if its filesystem lies on it, or if it is a bind of the device's node. */
@@ -27,11 +33,11 @@ function shows(mount: MountEntry, { use }: VolumeRecord, device: LoopDevice): bo
 /** Undefined when the volume is not attached, or its image is missing. */
 export async function attachmentOf(
   volume: VolumeRecord,
-  { images, loops, mounts }: { readonly images: Images; readonly loops: LoopDevices; readonly mounts: Mounts },
+  { images, loops, list }: AttachmentParts,
 ): Promise<Attachment | undefined> {
   const device = await missingIsUndefined(loops.find(images.of(volume)));
   if (device === undefined) return undefined;
-  return { device, mounts: (await mounts.list()).filter((mount) => shows(mount, volume, device)) };
+  return { device, mounts: (await list()).filter((mount) => shows(mount, volume, device)) };
 }
 
 export function deviceOf({ number, device, directIo }: LoopDevice): VolumeDevice {
@@ -44,8 +50,8 @@ export function placementOf(attachment: Attachment | undefined, { use }: Pick<Vo
   return {
     attached: true,
     device: deviceOf(device),
-    // Of a device node that is shown somewhere, they are those of /dev.
-    superOptions: use.kind === 'filesystem' ? mounts[0]?.superOptions : undefined,
+    // Where a device node is shown, that is /dev's.
+    mount: use.kind === 'filesystem' ? mounts[0]?.id : undefined,
     places: mounts.map(({ mountPoint, options }) => ({ path: mountPoint, readonly: options.includes('ro') })),
   };
 }

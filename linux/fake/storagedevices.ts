@@ -78,6 +78,7 @@ export function fakeMounts(tables: FakeTables): Mounts {
   const { files } = tables;
   return {
     list: () => Promise.resolve([...tables.mounts]),
+    listNow: () => Promise.resolve([...tables.mounts]),
     mount: async ({ source, target, fsType, options }) => {
       tables.step('mount');
       if (fsType === 'tmpfs') {
