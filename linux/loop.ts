@@ -1,9 +1,9 @@
 /** Loop devices: a regular file as a block device, with direct I/O and 4096-byte sectors. Found again by inode, not by name. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pause } from '../kit/backoff.ts';
+import { closeFd } from '../kit/descriptors.ts';
 import { BerthError, errnoOf } from '../kit/errors.ts';
 import { closeBeside } from './handles.ts';
 import { libcAsync, SystemCallError } from './libc.ts';
@@ -85,14 +85,14 @@ async function configure(image: OpenImage, file: string, { readonly, discard }: 
       const number = await freeNumber(controlFd, discard);
       const device = await openDevice(number, readonly ? constants.O_RDONLY : constants.O_RDWR);
       try {
-        const { result, errno } = await request(device.fd, LOOP_CONFIGURE, configuration(image.fd, name, readonly));
+        const { result, errno } = await request(device, LOOP_CONFIGURE, configuration(image.fd, name, readonly));
         if (result >= 0) return attachedDevice(file, image, number);
         const failure = new SystemCallError('LOOP_CONFIGURE', errno, `/dev/loop${number} with ${name}`);
         // The free number is only a hint: somebody else on this kernel was quicker.
         if (failure.code !== 'EBUSY') throw failure;
       } finally {
-        // Waited for: a detach is delayed by whoever has the device open.
-        await device.close();
+        // At once: a detach is delayed by whoever has the device open. Nothing was written through it that closing could wait for.
+        closeSync(device);
       }
     }
   } finally {
@@ -102,7 +102,7 @@ async function configure(image: OpenImage, file: string, { readonly, discard }: 
 }
 
 /** Undefined while the device is being detached: it cannot be opened then. */
-async function openAttached({ number }: LoopDevice): Promise<FileHandle | undefined> {
+async function openAttached({ number }: LoopDevice): Promise<number | undefined> {
   try {
     return await openDevice(number, constants.O_RDONLY);
   } catch (error) {
@@ -117,18 +117,18 @@ async function detach(file: string): Promise<void> {
     if (wait > 0) await pause(wait, never);
     const device = await find(file);
     if (device === undefined) return;
-    const handle = await openAttached(device);
+    const fd = await openAttached(device);
     // Somebody else had it open when it was told to detach, and is just letting go.
-    if (handle === undefined) continue;
+    if (fd === undefined) continue;
     try {
-      const { result, errno } = await request(handle.fd, LOOP_CLR_FD, null);
+      const { result, errno } = await request(fd, LOOP_CLR_FD, null);
       if (result < 0) {
         const failure = new SystemCallError('LOOP_CLR_FD', errno, device.path);
         if (failure.code !== 'ENXIO' && failure.code !== 'EBUSY') throw failure;
       }
     } finally {
-      // The file is let go with the last close, ours included.
-      await handle.close();
+      // The file is let go with the last close, ours included, which may wait for the device to come to rest.
+      await closeFd(fd);
     }
     if (!isAttached(device.number)) {
       forget(file);
@@ -150,12 +150,12 @@ async function grow(file: string): Promise<void> {
 
 /** Gives a device the size that its file has now. */
 async function takeSize(device: LoopDevice): Promise<void> {
-  const handle = await openDevice(device.number, constants.O_RDONLY);
+  const fd = await openDevice(device.number, constants.O_RDONLY);
   try {
-    const { result, errno } = await request(handle.fd, LOOP_SET_CAPACITY, null);
+    const { result, errno } = await request(fd, LOOP_SET_CAPACITY, null);
     if (result < 0) throw new SystemCallError('LOOP_SET_CAPACITY', errno, device.path);
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }
 

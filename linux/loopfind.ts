@@ -1,8 +1,8 @@
 /** Finds the loop device a file is attached to: by the file's inode, because names of files change and lie. */
-import { constants, existsSync, readFileSync } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import { open, readdir, stat } from 'node:fs/promises';
+import { closeSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { openFd } from '../kit/descriptors.ts';
 import { errnoOf } from '../kit/errors.ts';
 import { check, libc, libcAsync, SystemCallError } from './libc.ts';
 
@@ -33,30 +33,30 @@ export function deviceOf(number: number): string {
   return readFileSync(`/sys/block/loop${number}/dev`, 'utf8').trim();
 }
 
-/** Opens /dev/loopN, making the node where /dev is no devtmpfs (a container without the host's /dev). */
-export async function openDevice(number: number, flags: number): Promise<FileHandle> {
+/** Opens /dev/loopN and returns its number, making the node where /dev is no devtmpfs (a container without the host's /dev). */
+export async function openDevice(number: number, flags: number): Promise<number> {
   const path = `/dev/loop${number}`;
   try {
-    return await open(path, flags);
+    return await openFd(path, flags);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
     const [major = 0, minor = 0] = deviceOf(number).split(':').map(Number);
     const device = (major << 8) | (minor & 0xff) | ((minor & ~0xff) << 12);
     check(makeNode(path, constants.S_IFBLK | 0o660, device), 'mknod', path);
-    return await open(path, flags);
+    return await openFd(path, flags);
   }
 }
 
 /** What a device is attached to, or undefined when it is not attached or being detached (ENXIO). */
 async function statusOf(number: number): Promise<{ device: bigint; inode: bigint; flags: number } | undefined> {
-  const handle = await openDevice(number, constants.O_RDONLY).catch((error: unknown) => {
+  const fd = await openDevice(number, constants.O_RDONLY).catch((error: unknown) => {
     if (errnoOf(error) === 'ENXIO') return undefined;
     throw error;
   });
-  if (handle === undefined) return undefined;
+  if (fd === undefined) return undefined;
   try {
     const status = Buffer.alloc(loopInfo.size);
-    const { result, errno } = await request(handle.fd, LOOP_GET_STATUS64, status);
+    const { result, errno } = await request(fd, LOOP_GET_STATUS64, status);
     if (result < 0) {
       const failure = new SystemCallError('LOOP_GET_STATUS64', errno, `/dev/loop${number}`);
       if (failure.code === 'ENXIO') return undefined;
@@ -68,7 +68,7 @@ async function statusOf(number: number): Promise<{ device: bigint; inode: bigint
       flags: status.readUInt32LE(loopInfo.flags),
     };
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }
 
@@ -90,7 +90,7 @@ function isNamed(number: number, name: string): boolean {
   }
 }
 
-/** Loop devices of the machine, attached or not. The kernel offers no look-up by file. */
+/** Loop devices of the machine, attached or not. */
 export async function allNumbers(): Promise<number[]> {
   const devices = await readdir('/sys/block');
   return devices.flatMap((device) => /^loop(\d+)$/.exec(device)?.[1] ?? []).map(Number);
@@ -157,27 +157,36 @@ export function forget(file: string): void {
   known.delete(file);
 }
 
-/** The device as it was confirmed earlier, if it is still that attachment: then there is no need to open and ask it. */
-function stillKnown(file: string, { dev, ino }: Inode): LoopDevice | undefined {
+/** The attachment as it was confirmed earlier, if the device has had no other since: then there is no need to open and ask it. */
+function stillKnown(file: string): Known | undefined {
   const last = known.get(file);
-  if (last?.dev !== dev || last.ino !== ino || sequenceOf(last.device.number) !== last.sequence) return undefined;
-  // It can be lost later, when the pool's filesystem can no longer do it.
-  return { ...last.device, directIo: attribute(last.device.number, 'loop/dio') === '1' };
+  try {
+    if (last === undefined || sequenceOf(last.device.number) !== last.sequence) return undefined;
+    // It can be lost later, when the pool's filesystem can no longer do it.
+    return { ...last, device: { ...last.device, directIo: attribute(last.device.number, 'loop/dio') === '1' } };
+  } catch {
+    // It is being detached at this moment.
+    return undefined;
+  }
 }
 
 /** See `LoopDevices.find`. */
 export async function find(file: string): Promise<LoopDevice | undefined> {
-  return await deviceOfInode(file, await stat(file, { bigint: true }));
+  const last = stillKnown(file);
+  // The kernel has the file open: it answers from memory, and a way through the thread pool takes longer than all the rest.
+  const now = last === undefined ? undefined : statSync(file, { bigint: true, throwIfNoEntry: false });
+  if (last !== undefined && now?.dev === last.dev && now.ino === last.ino) return last.device;
+  return await search(file, await stat(file, { bigint: true }));
 }
 
-/** The same for one that was looked at already. */
-export async function deviceOfInode(file: string, { dev, ino }: Inode): Promise<LoopDevice | undefined> {
-  try {
-    const device = stillKnown(file, { dev, ino });
-    if (device !== undefined) return device;
-  } catch {
-    // It is being detached at this moment.
-  }
+/** The same for one that is open. */
+export async function deviceOfInode(file: string, inode: Inode): Promise<LoopDevice | undefined> {
+  const last = stillKnown(file);
+  return last?.dev === inode.dev && last.ino === inode.ino ? last.device : await search(file, inode);
+}
+
+/** Among all devices: the kernel offers no look-up by file. */
+async function search(file: string, { dev, ino }: Inode): Promise<LoopDevice | undefined> {
   known.delete(file);
   const name = basename(file);
   // Those that are known as another file's are not asked again: with hundreds of volumes that took as long as mounting one.

@@ -1,34 +1,40 @@
 /** Reads what a file or block device begins with. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants } from 'node:fs';
+import { openFd, readFd } from '../kit/descriptors.ts';
 import { filesystemState, identifyBytes, identifyContent } from './superblock.ts';
 import type { Content, FilesystemState } from './superblock.ts';
 
-async function beginningOf(file: string): Promise<Buffer> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+async function beginningIn(file: string): Promise<Buffer> {
+  const fd = await openFd(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const buffer = Buffer.alloc(identifyBytes);
-    const { bytesRead } = await handle.read(buffer, 0, identifyBytes, 0);
-    return buffer.subarray(0, bytesRead);
+    return await beginningOf(fd);
   } finally {
-    await handle.close();
+    // Nothing was written, so closing waits for nothing.
+    closeSync(fd);
   }
+}
+
+/** What an open file begins with. */
+export async function beginningOf(fd: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(identifyBytes);
+  const { bytesRead } = await readFd(fd, buffer, 0, identifyBytes, 0);
+  return buffer.subarray(0, bytesRead);
 }
 
 /** See `Filesystems.identify`. */
 export async function identify(file: string): Promise<Content> {
-  return identifyContent(await beginningOf(file));
+  return identifyContent(await beginningIn(file));
 }
 
 /** See `Filesystems.examine`. */
 export async function examine(
   file: string,
 ): Promise<{ readonly content: Content; readonly state: FilesystemState | undefined }> {
-  const bytes = await beginningOf(file);
+  const bytes = await beginningIn(file);
   return { content: identifyContent(bytes), state: filesystemState(bytes) };
 }
 
 /** See `Filesystems.stateOf`. */
 export async function filesystemStateOf(file: string): Promise<FilesystemState | undefined> {
-  return filesystemState(await beginningOf(file));
+  return filesystemState(await beginningIn(file));
 }
