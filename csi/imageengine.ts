@@ -1,9 +1,10 @@
 /** The engine `image`: a volume is a file in the pool, attached as a loop device with direct I/O; a snapshot is a file too. */
 import { BerthError } from '../kit/errors.ts';
+import { together } from '../kit/together.ts';
 import type { Engine, Stored } from './engine.ts';
 import type { AtPoint } from './faultpoints.ts';
 import { untilFreed } from './image/freedspace.ts';
-import { Images, missingIsUndefined } from './image/images.ts';
+import { Images } from './image/images.ts';
 import { inspectImage } from './image/inspection.ts';
 import { mountFilesystem } from './image/mounting.ts';
 import { offersOf } from './image/offers.ts';
@@ -11,6 +12,7 @@ import { attachmentOf, deviceOf, placementOf } from './image/placement.ts';
 import type { Attachment } from './image/placement.ts';
 import { freezeVolume, thawVolume, whileStill } from './image/stillness.ts';
 import type { StorageKernel } from './kernel.ts';
+import { missingIsUndefined } from './missing.ts';
 import type { PoolFolders } from './pool.ts';
 import type { VolumeRecord } from './volume.ts';
 
@@ -50,6 +52,13 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
     }
   }
 
+  /** Makes a new image what its volume is to hold. */
+  async function fill(image: string, { use }: VolumeRecord): Promise<void> {
+    if (use.kind === 'filesystem' && use.type !== 'tmpfs')
+      await filesystems.format(image, { type: use.type, uuid: use.uuid });
+    else await filesystems.settle(image);
+  }
+
   return {
     kind: 'image',
     offers,
@@ -65,12 +74,9 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
         await filesystems.extend(image, volume.bytes, space);
       }
       atPoint('create.allocated');
-      const { use } = volume;
-      if (source === undefined && use.kind === 'filesystem' && use.type !== 'tmpfs')
-        await filesystems.format(image, { type: use.type, uuid: use.uuid });
+      // Its name becomes durable beside its content; what is copied is so already.
+      await together([images.sync(volume), source === undefined ? fill(image, volume) : undefined]);
       atPoint('create.formatted');
-      // What is copied is durable already.
-      await Promise.all([source === undefined ? filesystems.settle(image) : undefined, images.sync(volume)]);
     },
     async snapshot(volume, snapshot) {
       await duplicate(volume, images.of(snapshot));

@@ -120,16 +120,16 @@ export async function startPool(
 }
 
 interface Store<T> {
-  write(record: T): Promise<void>;
+  write(record: T, after?: Promise<unknown>): Promise<void>;
   remove(id: string): Promise<void>;
 }
 
 /** The changes of a store, which are refused while the pool is not where it was opened. */
 function whilePresent<T>(store: Store<T>, assertPresent: AssertPresent): Store<T> {
   return {
-    write: async (record) => {
+    write: async (record, after) => {
       await assertPresent();
-      await store.write(record);
+      await store.write(record, after);
     },
     remove: async (id) => {
       await assertPresent();

@@ -138,8 +138,8 @@ export interface LoadedStore {
 
 export interface RecordStore {
   load(): Promise<LoadedStore>;
-  /** Makes the record durable. */
-  write(record: AnyRecord): Promise<void>;
+  /** Makes the record durable, once `after` is done if there is one: it is prepared meanwhile. Rejects when that does. */
+  write(record: AnyRecord, after?: Promise<unknown>): Promise<void>;
   /** Forgets the record durably; nothing happens when there is none. */
   remove(id: string): Promise<void>;
 }
@@ -207,8 +207,9 @@ export function recordStore(folder: string, poolId: string): RecordStore {
       await removeUnfinished(folder);
       return await readRecords(folder, poolId);
     },
-    async write(any) {
-      const write = (): Promise<void> => writeFileAtomic(fileOf(any.record.id), formatRecord(any), { sync: true });
+    async write(any, after) {
+      const write = (): Promise<void> =>
+        writeFileAtomic(fileOf(any.record.id), formatRecord(any), { sync: true, after });
       try {
         await write();
       } catch (error) {

@@ -1,6 +1,7 @@
 /** Makes one new volume, empty or from a source: reserve, write the intent, make the bytes, write that it is ready. */
 import { randomUUID } from 'node:crypto';
 import { BerthError, errnoOf, messageOf } from '../kit/errors.ts';
+import { together } from '../kit/together.ts';
 import type { Stored } from './engine.ts';
 import { failureOf } from './failures.ts';
 import { whileFrozen } from './freezing.ts';
@@ -31,10 +32,12 @@ export async function makeVolume(
     volumes.enter(record);
     await store.write({ kind: 'volume', record });
     atPoint('create.intent');
-    if (source !== undefined && !('sourceId' in source))
-      await whileFrozen([source], parts, () => engine.create(record, source));
-    else await engine.create(record, source);
-    await store.write({ kind: 'volume', record: ready });
+    const made =
+      source !== undefined && !('sourceId' in source)
+        ? whileFrozen([source], parts, () => engine.create(record, source))
+        : engine.create(record, source);
+    // What it says once the bytes are there is prepared while they are being made.
+    await together([made, store.write({ kind: 'volume', record: ready }, made)]);
     atPoint('create.ready');
   } catch (error) {
     await undoFailed(record, parts);

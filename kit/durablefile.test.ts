@@ -1,8 +1,8 @@
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { replaceFile, writeFileAtomic } from './durablefile.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { changeDurably, replaceFile, temporaryPrefix, writeFileAtomic } from './durablefile.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -46,4 +46,29 @@ test('a failed write keeps the old content and leaves nothing beside it', async 
   await expect(writeFileAtomic(join(folder, 'other', 'x'), 'new', { sync: false })).rejects.toThrow();
   expect(await readFile(path, 'utf8')).toBe('old');
   expect((await readdir(folder)).sort()).toEqual(['other', 'taken']);
+});
+
+test('what has to come first comes before the new content is seen, and when it fails the old one stays', async () => {
+  const path = join(folder, 'state.json');
+  await writeFileAtomic(path, 'old', { sync: true });
+  const first = Promise.withResolvers<undefined>();
+  const written = writeFileAtomic(path, 'new', { sync: true, after: first.promise });
+  // Prepared, and not in its place.
+  await vi.waitFor(async () => {
+    const [temporary = ''] = (await readdir(folder)).filter((name) => name.startsWith(temporaryPrefix));
+    expect(await readFile(join(folder, temporary), 'utf8')).toBe('new');
+  });
+  expect(await readFile(path, 'utf8')).toBe('old');
+  first.resolve(undefined);
+  await written;
+  expect(await readFile(path, 'utf8')).toBe('new');
+  const failing = writeFileAtomic(path, 'newer', { sync: true, after: Promise.reject(new Error('not made')) });
+  await expect(failing).rejects.toThrow('not made');
+  expect(await readFile(path, 'utf8')).toBe('new');
+  expect(await readdir(folder)).toEqual(['state.json']);
+});
+
+test('a folder that is not there is no durable change', async () => {
+  const change = changeDurably([folder, join(folder, 'missing')], () => writeFile(join(folder, 'made'), ''));
+  await expect(change).rejects.toMatchObject({ code: 'ENOENT' });
 });

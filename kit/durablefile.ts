@@ -1,20 +1,19 @@
 /** Writing a file so that a reader sees the old or the new content, never a part; with `sync` also after a power loss. */
 import { randomBytes } from 'node:crypto';
-import * as fs from 'node:fs';
 import { closeSync, constants, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { fsyncFd, openFd } from './descriptors.ts';
 import { errnoOf } from './errors.ts';
-
-const openFd = promisify(fs.open);
-const fsyncFd = promisify(fs.fsync);
+import { together } from './together.ts';
 
 export interface WriteOptions {
   /** File mode of the new file. Default 0600. */
   readonly mode?: number;
   /** fsync the file and its directory. Needed only for what must survive the boot (design decision 7). */
   readonly sync: boolean;
+  /** What must have been done before the new content may be seen. It is written meanwhile; when this rejects, so does the writing. */
+  readonly after?: Promise<unknown> | undefined;
 }
 
 /** Prefix of the temporary files; whoever lists a folder skips (and at start removes) names that begin with it. */
@@ -26,7 +25,9 @@ export async function writeFileAtomic(
   content: string | Uint8Array,
   options: WriteOptions,
 ): Promise<void> {
-  if (options.sync) await whileOpen(dirname(path), () => replaceByRename(path, content, options));
+  // Nobody waits for it before the content is written.
+  options.after?.catch(() => undefined);
+  if (options.sync) await changeDurably([dirname(path)], () => replaceByRename(path, content, options));
   else await replaceByRename(path, content, options);
 }
 
@@ -41,13 +42,12 @@ async function replaceByRename(path: string, content: string | Uint8Array, optio
       // The mode given to open is cut by the umask.
       if (options.mode !== undefined) await file.chmod(options.mode);
       await file.writeFile(content);
+      await options.after;
     } catch (error) {
       await file.close();
       throw error;
     }
-    // With `allSettled` neither still works on the file when it is removed.
-    const ends = await Promise.allSettled([rename(temporary, path), file.close()]);
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    await together([rename(temporary, path), file.close()]);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
@@ -84,27 +84,27 @@ function temporaryBeside(path: string): string {
 
 /** Makes creations, renames and removals in a folder durable. */
 export async function syncFolder(folder: string): Promise<void> {
-  await whileOpen(folder, () => Promise.resolve());
-}
-
-/** Opens the folder while the work is being done, and makes it durable when it is. */
-async function whileOpen(folder: string, work: () => Promise<void>): Promise<void> {
-  const [opened, worked] = await Promise.allSettled([openFd(folder, 'r'), work()]);
-  try {
-    if (worked.status === 'rejected') throw worked.reason;
-    if (opened.status === 'rejected') throw opened.reason;
-    await fsyncFd(opened.value);
-  } finally {
-    // Nothing waits to be written through it, so closing it never waits.
-    if (opened.status === 'fulfilled') closeSync(opened.value);
-  }
+  await changeDurably([folder], () => Promise.resolve());
 }
 
 /** Removes a file durably; nothing happens when there is none. */
 export async function removeDurably(path: string): Promise<void> {
-  await whileOpen(dirname(path), async () => {
+  await changeDurably([dirname(path)], async () => {
     await unlink(path).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOENT') throw error;
     });
   });
+}
+
+/** Opens the folders while the work is being done in them, and makes them durable when it is. */
+export async function changeDurably(folders: readonly string[], work: () => Promise<unknown>): Promise<void> {
+  const [worked, ...opened] = await Promise.allSettled([work(), ...folders.map((folder) => openFd(folder, 'r'))]);
+  try {
+    if (worked.status === 'rejected') throw worked.reason;
+    for (const folder of opened) if (folder.status === 'rejected') throw folder.reason;
+    await together(opened.map((folder) => (folder.status === 'fulfilled' ? fsyncFd(folder.value) : undefined)));
+  } finally {
+    // Nothing waits to be written through them, so closing them never waits.
+    for (const folder of opened) if (folder.status === 'fulfilled') closeSync(folder.value);
+  }
 }

@@ -1,5 +1,6 @@
 /** Files and filesystems for volumes: the bytes of an image, what they hold, and what can be done with it while it is mounted. */
-import { statfs } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, statfs } from 'node:fs/promises';
 import { BerthError } from '../kit/errors.ts';
 import { writeBack } from './blockdevice.ts';
 import { extentsOf } from './extents.ts';
@@ -11,13 +12,15 @@ import type { FolderAbilities } from './filesystemkind.ts';
 import { freeze, thaw } from './freeze.ts';
 import { check } from './fsck.ts';
 import { growMounted, growUnmounted } from './growth.ts';
-import { allocate, extend, settleFile } from './imagefile.ts';
+import { closeBeside } from './handles.ts';
+import { allocate, extend, settle, settleFile } from './imagefile.ts';
 import type { SpaceOptions } from './imagefile.ts';
 import { makeFilesystem } from './mkfs.ts';
 import type { FilesystemType } from './mkfs.ts';
 import type { MountPlace } from './mountedfolder.ts';
+import { identifyContent } from './superblock.ts';
 import type { Content, FilesystemState } from './superblock.ts';
-import { examine, filesystemStateOf, identify } from './superblockfile.ts';
+import { beginningOf, examine, filesystemStateOf, identify } from './superblockfile.ts';
 
 export type { FilesystemType } from './mkfs.ts';
 
@@ -60,7 +63,7 @@ export interface Filesystems {
    * FAILED_PRECONDITION when there are too many to hold.
    */
   extents(file: string): Promise<readonly FileExtent[]>;
-  /** Writes a filesystem into a file whose content is empty (see `identify`), keeping its space; `settle` makes it durable. */
+  /** Writes a filesystem into a file whose content is empty (see `identify`), keeping its space. It is settled when it returns. */
   format(file: string, request: { readonly type: FilesystemType; readonly uuid: string }): Promise<void>;
   /** Reads what a file or block device begins with. */
   identify(file: string): Promise<Content>;
@@ -94,12 +97,18 @@ async function format(
   file: string,
   { type, uuid }: { readonly type: FilesystemType; readonly uuid: string },
 ): Promise<void> {
-  const content = await identify(file);
-  if (content.kind !== 'empty') {
-    const found = content.kind === 'unknown' ? 'data' : content.type;
-    throw new BerthError('FAILED_PRECONDITION', `${file} holds ${found} already; it is not formatted again`);
+  const image = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const content = identifyContent(await beginningOf(image.fd));
+    if (content.kind !== 'empty') {
+      const found = content.kind === 'unknown' ? 'data' : content.type;
+      throw new BerthError('FAILED_PRECONDITION', `${file} holds ${found} already; it is not formatted again`);
+    }
+    await makeFilesystem(file, type, uuid);
+    await settle(image);
+  } finally {
+    closeBeside(image);
   }
-  await makeFilesystem(file, type, uuid);
 }
 
 async function usage(path: string): Promise<FilesystemUsage> {

@@ -1,23 +1,14 @@
 /** The image files of a pool: which file is whose, their way into the trash and back, and files that are nobody's. */
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { removeDurably, syncFolder } from '../../kit/durablefile.ts';
+import { changeDurably, removeDurably, syncFolder } from '../../kit/durablefile.ts';
 import { BerthError, errnoOf } from '../../kit/errors.ts';
 import type { Stored } from '../engine.ts';
+import { missingIsUndefined } from '../missing.ts';
 import { poolOf } from '../objectid.ts';
 import type { PoolFolders } from '../pool.ts';
 
 const suffix = '.img';
-
-/** What the work gives, or undefined when its file does not exist. */
-export async function missingIsUndefined<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
 
 export class Images {
   readonly #folders: PoolFolders;
@@ -49,15 +40,14 @@ export class Images {
 
   /** Nothing happens when the image is missing. On a disk without room for that it is removed at once. */
   async moveToTrash(object: Stored): Promise<void> {
+    const [image, trashed] = [this.of(object), this.#trashOf(object)];
     try {
-      await missingIsUndefined(rename(this.of(object), this.#trashOf(object)));
+      await changeDurably([dirname(trashed), dirname(image)], () => missingIsUndefined(rename(image, trashed)));
     } catch (error) {
       if (errnoOf(error) !== 'ENOSPC') throw error;
       // A full btrfs can remove but not rename, and only what is removed makes room again.
       await this.remove(object);
-      return;
     }
-    await Promise.all([syncFolder(this.#folders.trash), this.sync(object)]);
   }
 
   /** Nothing happens when the image is in its place. Throws NOT_FOUND when it is nowhere. */

@@ -4,7 +4,7 @@ import { lstat, open } from 'node:fs/promises';
 import { errnoOf } from '../../kit/errors.ts';
 import type { Filesystems } from '../../linux/filesystem.ts';
 import type { Inspection } from '../engine.ts';
-import { missingIsUndefined } from './images.ts';
+import { missingIsUndefined } from '../missing.ts';
 
 /** Whether the pool's filesystem lets the file be read past the page cache; the loop device can then do so, too. */
 async function canDirectIo(file: string): Promise<boolean> {
