@@ -16,7 +16,7 @@ export const kubernetesNames = [
 
 export interface Program {
   /** Folder under `cluster/` with the go.mod that pins it. */
-  readonly module: 'kubernetes' | 'tools' | 'provisioner' | 'sanity' | 'coredns' | 'helm';
+  readonly module: 'kubernetes' | 'tools' | 'provisioner' | 'sanity' | 'coredns' | 'helm' | 'csicaller';
   /** Go package path, or a path relative to the module's folder. */
   readonly goPackage: string;
   readonly ldflags: string;
@@ -49,6 +49,8 @@ export const programs = {
   'csi-sanity': { module: 'sanity', goPackage: 'github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity', ldflags: strip },
   cnitool: tool('github.com/containernetworking/cni/cnitool'),
   coredns: { module: 'coredns', goPackage: '.', ldflags: strip },
+  // What the benchmark of volumes is called by.
+  csicaller: { module: 'csicaller', goPackage: '.', ldflags: strip },
   // What renders daemonset/chart.
   helm: { module: 'helm', goPackage: 'helm.sh/helm/v4/cmd/helm', ldflags: strip },
 } as const satisfies Record<string, Program>;

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { build } from '../../scripts/build.ts';
 import type { Benchmark, Scene } from './benchmark.ts';
+import { ensureCaller } from './csi/caller.ts';
 import { crowdFigures } from './csi/crowd.ts';
 import { requireFio } from './csi/fio.ts';
 import { startHost } from './csi/host.ts';
@@ -22,6 +23,7 @@ export const csiBenchmark: Benchmark = {
   async prepare() {
     await requireFio();
     checkHostpath();
+    await ensureCaller();
     await build((line) => process.stderr.write(`bench: ${line}\n`));
   },
   async *run(scene: Scene): AsyncIterable<Figure | Quantity> {

@@ -4,10 +4,12 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { driverSocketPath } from '../../../csi/serving.ts';
 import { startSubject } from '../subjectprocess.ts';
+import { Caller } from './caller.ts';
 import { Driver } from './driver.ts';
 
 export interface Host {
   readonly driver: Driver;
+  readonly caller: Caller;
   readonly pool: string;
   stop(): Promise<void>;
 }
@@ -25,12 +27,15 @@ export async function startHost(folder: string, signal: AbortSignal, pool = join
   await makeKubeletRoot(kubeletRoot);
   const storage = { pools: [{ name: 'default', path: pool }], runDir: join('/run/storage', folder) };
   const subject = await startSubject({ storage, kubeletRoot }, folder, signal);
-  const driver = new Driver(driverSocketPath(kubeletRoot, 'csi.berth.dev'), kubeletRoot);
+  const socket = driverSocketPath(kubeletRoot, 'csi.berth.dev');
+  const [driver, caller] = [new Driver(socket, kubeletRoot), new Caller(socket)];
   return {
     driver,
+    caller,
     pool,
     stop: async () => {
       driver.close();
+      await caller.end();
       await subject.stop();
     },
   };

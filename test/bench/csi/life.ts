@@ -7,8 +7,6 @@ import { sampleInTurn, timed } from '../sampling.ts';
 import type { Samples, Side } from '../sampling.ts';
 import { figureOf } from '../stats.ts';
 import type { Figure } from '../stats.ts';
-import { xfs } from './driver.ts';
-import type { Driver } from './driver.ts';
 import type { Host } from './host.ts';
 import { Shell } from './shell.ts';
 
@@ -64,15 +62,10 @@ export async function untilFreed(pool: string): Promise<void> {
   while ((await readdir(join(pool, 'trash'))).length > 0) await sleep(1);
 }
 
-async function overCsi({ driver, pool }: Pick<Host, 'pool'> & { readonly driver: Driver }): Promise<Side> {
+async function overCsi({ driver, caller, pool }: Host): Promise<Side> {
   const paths = await driver.pathsOf('life');
   return async (round) => {
-    let id = '';
-    const up = await timed(async () => {
-      id = await driver.create(`life-${round}`, bytes, xfs);
-      await driver.use({ id, ...paths }, xfs);
-    });
-    const down = await timed(() => driver.takeBack({ id, ...paths }));
+    const { up, down } = await caller.live([{ name: `life-${round}`, ...paths }], bytes, 1);
     await untilFreed(pool);
     return { up, down, whole: up + down };
   };

@@ -5,8 +5,6 @@ import type { Scene } from '../benchmark.ts';
 import { sampleInTurn, timed } from '../sampling.ts';
 import type { Side } from '../sampling.ts';
 import type { Figure } from '../stats.ts';
-import { xfs } from './driver.ts';
-import type { DrivenVolume } from './driver.ts';
 import type { Host } from './host.ts';
 import { shell, shellDown, shellUp, untilFreed, wayAndWhole } from './life.ts';
 import { Shell } from './shell.ts';
@@ -33,33 +31,11 @@ export async function* parallelFigures({ work, signal }: Scene, host: Host): Asy
   yield* wayAndWhole('csi.parallel', samples, `${shell}, one by one`, limit);
 }
 
-/** Runs the work for all numbers below `count`, so many at once. */
-async function inParallel(work: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < count) await work(next++);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-}
-
-async function overCsi({ driver, pool }: Host): Promise<Side> {
+async function overCsi({ driver, caller, pool }: Host): Promise<Side> {
   const paths = await Promise.all(Array.from({ length: count }, (_, i) => driver.pathsOf(`parallel-${i}`)));
   return async (round) => {
-    const volumes: DrivenVolume[] = [];
-    const up = await timed(() =>
-      inParallel(async (i) => {
-        const id = await driver.create(`parallel-${round}-${i}`, bytes, xfs);
-        const volume = { id, staging: '', target: '', ...paths[i] };
-        await driver.use(volume, xfs);
-        volumes[i] = volume;
-      }),
-    );
-    const down = await timed(() =>
-      inParallel(async (i) => {
-        const volume = volumes[i];
-        if (volume !== undefined) await driver.takeBack(volume);
-      }),
-    );
+    const volumes = paths.map((each, i) => ({ name: `parallel-${round}-${i}`, ...each }));
+    const { up, down } = await caller.live(volumes, bytes, atOnce);
     await untilFreed(pool);
     return { up, down, whole: up + down };
   };
