@@ -14,7 +14,7 @@ import { lifeFigures } from './csi/life.ts';
 import { memoryFigures } from './csi/memory.ts';
 import { parallelFigures } from './csi/parallel.ts';
 import { makeSharingPool } from './csi/sharingpool.ts';
-import { snapshotFigure } from './csi/snapshot.ts';
+import { snapshotFigures } from './csi/snapshot.ts';
 import { throughputFigures } from './csi/throughput.ts';
 import type { Figure, Quantity } from './stats.ts';
 
@@ -35,9 +35,9 @@ export const csiBenchmark: Benchmark = {
     const sharing = await startHost(
       join(scene.work, 's'),
       scene.signal,
-      join(await makeSharingPool(scene.work, 8), 'p'),
+      join(await makeSharingPool(scene.work, 5), 'p'),
     );
-    yield* snapshotFigure(scene, sharing);
+    yield* snapshotFigures(scene, sharing);
     yield* hostpathFigures(scene, sharing);
     await sharing.stop();
     yield* crowdFigures(scene);
