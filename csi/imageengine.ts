@@ -36,8 +36,8 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
   // btrfs would copy every block that is overwritten, and direct I/O would fall back to the page cache for its checksums.
   for (const folder of [folders.images, folders.snapshots]) await filesystems.overwriteInPlace(folder);
 
-  const find = (volume: VolumeRecord, list = mounts.list): Promise<Attachment | undefined> =>
-    attachmentOf(volume, { images, loops, list });
+  const find = (volume: VolumeRecord, look?: 'listNow'): Promise<Attachment | undefined> =>
+    attachmentOf(volume, { images, loops, mounts }, look);
   const isThin = ({ provisioning }: VolumeRecord): boolean => provisioning === 'thin';
 
   /** A new image with the bytes of another. */
@@ -75,7 +75,7 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
       }
       atPoint('create.allocated');
       // Its name becomes durable beside its content; what is copied is so already.
-      await together([images.sync(volume), source === undefined ? fill(image, volume) : undefined]);
+      await together([images.sync(volume), ...(source === undefined ? [fill(image, volume)] : [])]);
       atPoint('create.formatted');
     },
     async snapshot(volume, snapshot) {
@@ -89,7 +89,7 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
       await loops.grow(images.of(volume));
       atPoint('grow.attached');
       if (volume.use.kind === 'block') return;
-      const attachment = await find(volume, mounts.listNow);
+      const attachment = await find(volume, 'listNow');
       // Where it can only be read it grows when it is staged next.
       const mount = attachment?.mounts.find(
         ({ options, superOptions }) => ![...options, ...superOptions].includes('ro'),
@@ -125,10 +125,19 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
     look: async (volume) => placementOf(await find(volume), volume),
     async stage(volume, folder, flags) {
       const image = images.of(volume);
+      // Of the file, not of the device: then it need not wait to be attached, and mostly it is in the page cache.
+      const examined = volume.use.kind === 'filesystem' ? filesystems.examine(image) : undefined;
+      examined?.catch(() => undefined);
       const device = await loops.attach(image, { readonly: false, discard: isThin(volume) });
       try {
         atPoint('stage.attached');
-        await mountFilesystem(volume, { device, folder, flags }, { filesystems, mounts, images: folders.images });
+        const found = await examined;
+        if (found !== undefined)
+          await mountFilesystem(
+            volume,
+            { found, device, folder, flags },
+            { filesystems, mounts, images: folders.images },
+          );
         atPoint('stage.mounted');
         return deviceOf(device);
       } catch (error) {

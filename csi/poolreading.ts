@@ -33,8 +33,7 @@ export async function readPool(
   const images = new Images(folders);
   const isImage = async (volume: VolumeRecord): Promise<boolean> => (await images.sizeOf(volume)) !== undefined;
   const look: ShownPool['look'] = async (volume) => {
-    if (await isImage(volume))
-      return placementOf(await attachmentOf(volume, { images, loops, list: mounts.list }), volume);
+    if (await isImage(volume)) return placementOf(await attachmentOf(volume, { images, loops, mounts }), volume);
     return shownAs(volume.id, path, await mounts.list());
   };
   const pool: ShownPool = {

@@ -11,8 +11,9 @@ import { BerthError, errnoOf } from '../kit/errors.ts';
 export async function assertDirect(root: string, path: string): Promise<void> {
   const parent = dirname(path);
   try {
-    const [realRoot, realParent] = await Promise.all([realpath(root), realpath(parent)]);
-    if (join(realRoot, relative(root, parent)) === realParent) return;
+    const real = await realpath(parent);
+    // Where nothing is a link, there is no need to look which one leads to the root.
+    if (real === parent || real === join(await realpath(root), relative(root, parent))) return;
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
     throw new BerthError('FAILED_PRECONDITION', `the folder that should hold ${path} does not exist`, { cause: error });

@@ -1,9 +1,9 @@
 /** Writing a file so that a reader sees the old or the new content, never a part; with `sync` also after a power loss. */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
-import { open, rename, rm, unlink } from 'node:fs/promises';
+import { rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { fsyncFd, openFd } from './descriptors.ts';
+import { chmodFd, fsyncFd, openFd, writeFd } from './descriptors.ts';
 import { errnoOf } from './errors.ts';
 import { together } from './together.ts';
 
@@ -37,17 +37,16 @@ async function replaceByRename(path: string, content: string | Uint8Array, optio
   // fsync one, and what waits for nothing else goes beside it.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (options.sync ? constants.O_DSYNC : 0);
   try {
-    const file = await open(temporary, flags, options.mode ?? 0o600);
+    const file = await openFd(temporary, flags, options.mode ?? 0o600);
     try {
       // The mode given to open is cut by the umask.
-      if (options.mode !== undefined) await file.chmod(options.mode);
-      await file.writeFile(content);
+      if (options.mode !== undefined) await chmodFd(file, options.mode);
+      await writeFd(file, content);
       await options.after;
-    } catch (error) {
-      await file.close();
-      throw error;
+      await rename(temporary, path);
+    } finally {
+      closeSync(file);
     }
-    await together([rename(temporary, path), file.close()]);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
@@ -102,7 +101,7 @@ export async function changeDurably(folders: readonly string[], work: () => Prom
   try {
     if (worked.status === 'rejected') throw worked.reason;
     for (const folder of opened) if (folder.status === 'rejected') throw folder.reason;
-    await together(opened.map((folder) => (folder.status === 'fulfilled' ? fsyncFd(folder.value) : undefined)));
+    await together(opened.flatMap((folder) => (folder.status === 'fulfilled' ? [fsyncFd(folder.value)] : [])));
   } finally {
     // Nothing waits to be written through them, so closing them never waits.
     for (const folder of opened) if (folder.status === 'fulfilled') closeSync(folder.value);

@@ -4,7 +4,7 @@ import { together } from './together.ts';
 test('the first failure is thrown once nothing works any more', async () => {
   const slow = Promise.withResolvers<undefined>();
   let ended = false;
-  const all = together([slow.promise, Promise.reject(new Error('one')), undefined, Promise.reject(new Error('two'))]);
+  const all = together([slow.promise, Promise.reject(new Error('one')), Promise.reject(new Error('two'))]);
   const end = all.catch((error: unknown) => {
     ended = true;
     return error;

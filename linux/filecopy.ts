@@ -86,7 +86,7 @@ export async function copy(source: string, target: string): Promise<void> {
       await copyRange(from, to, buffer, { begin: data, end: hole });
       data = await find(from, hole, SEEK_DATA);
     }
-    await settle(to);
+    await settle(to.fd);
   });
 }
 

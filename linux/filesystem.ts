@@ -1,6 +1,7 @@
 /** Files and filesystems for volumes: the bytes of an image, what they hold, and what can be done with it while it is mounted. */
-import { constants } from 'node:fs';
-import { open, statfs } from 'node:fs/promises';
+import { closeSync, constants } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { openFd } from '../kit/descriptors.ts';
 import { BerthError } from '../kit/errors.ts';
 import { writeBack } from './blockdevice.ts';
 import { extentsOf } from './extents.ts';
@@ -12,7 +13,6 @@ import type { FolderAbilities } from './filesystemkind.ts';
 import { freeze, thaw } from './freeze.ts';
 import { check } from './fsck.ts';
 import { growMounted, growUnmounted } from './growth.ts';
-import { closeBeside } from './handles.ts';
 import { allocate, extend, settle, settleFile } from './imagefile.ts';
 import type { SpaceOptions } from './imagefile.ts';
 import { makeFilesystem } from './mkfs.ts';
@@ -67,7 +67,7 @@ export interface Filesystems {
   format(file: string, request: { readonly type: FilesystemType; readonly uuid: string }): Promise<void>;
   /** Reads what a file or block device begins with. */
   identify(file: string): Promise<Content>;
-  /** What `identify` and `stateOf` tell, of one reading: each asks a device that nobody has open for its bytes anew. */
+  /** What `identify` and `stateOf` tell, of one reading. */
   examine(file: string): Promise<{ readonly content: Content; readonly state: FilesystemState | undefined }>;
   /** Size and state of the filesystem in a file or on a device that is not mounted; undefined when there is none of ours. */
   stateOf(file: string): Promise<FilesystemState | undefined>;
@@ -97,9 +97,9 @@ async function format(
   file: string,
   { type, uuid }: { readonly type: FilesystemType; readonly uuid: string },
 ): Promise<void> {
-  const image = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const image = await openFd(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const content = identifyContent(await beginningOf(image.fd));
+    const content = identifyContent(await beginningOf(image));
     if (content.kind !== 'empty') {
       const found = content.kind === 'unknown' ? 'data' : content.type;
       throw new BerthError('FAILED_PRECONDITION', `${file} holds ${found} already; it is not formatted again`);
@@ -107,7 +107,7 @@ async function format(
     await makeFilesystem(file, type, uuid);
     await settle(image);
   } finally {
-    closeBeside(image);
+    closeSync(image);
   }
 }
 

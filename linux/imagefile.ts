@@ -1,8 +1,7 @@
 /** The space of image files: made with or without it, and extended. Never shrunk. */
-import { constants, fstatSync } from 'node:fs';
+import { closeSync, constants, fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { closeBeside } from './handles.ts';
+import { fsyncFd, openFd } from '../kit/descriptors.ts';
 import { check, libcAsync } from './libc.ts';
 
 export interface SpaceOptions {
@@ -21,17 +20,17 @@ const truncate = libcAsync('int ftruncate(int fd, int64_t length)');
  * Makes the pool's figures of free space count an image. A btrfs counts what it has given only when its transaction ends, up to 30 s
  * later: until then the same space would be promised again.
  */
-async function count(image: FileHandle): Promise<void> {
+async function count(image: number): Promise<void> {
   // A filesystem on one block device has that device's number. Those of btrfs are of no device: their major number is 0.
-  if (((fstatSync(image.fd).dev >> 8) & 0xfff) !== 0) return;
+  if (((fstatSync(image).dev >> 8) & 0xfff) !== 0) return;
   const transaction = Buffer.alloc(8);
-  if ((await request(image.fd, BTRFS_IOC_START_SYNC, transaction)).result < 0) return;
-  await request(image.fd, BTRFS_IOC_WAIT_SYNC, transaction);
+  if ((await request(image, BTRFS_IOC_START_SYNC, transaction)).result < 0) return;
+  await request(image, BTRFS_IOC_WAIT_SYNC, transaction);
 }
 
-/** Writes an image back, and makes the pool's figures of free space count it. */
-export async function settle(image: FileHandle): Promise<void> {
-  await image.sync();
+/** Writes an open image back, and makes the pool's figures of free space count it. */
+export async function settle(image: number): Promise<void> {
+  await fsyncFd(image);
   await count(image);
 }
 
@@ -44,22 +43,22 @@ async function fill(fd: number, file: string, bytes: bigint, sparse: boolean): P
 /** See `Filesystems.allocate`. */
 export async function allocate(file: string, bytes: bigint, { sparse = false }: SpaceOptions = {}): Promise<void> {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const image = await open(file, flags, 0o600);
+  const image = await openFd(file, flags, 0o600);
   try {
-    await fill(image.fd, file, bytes, sparse);
+    await fill(image, file, bytes, sparse);
     await count(image);
   } finally {
-    closeBeside(image);
+    closeSync(image);
   }
 }
 
 /** See `Filesystems.settle`. */
 export async function settleFile(file: string): Promise<void> {
-  const image = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const image = await openFd(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     await settle(image);
   } finally {
-    closeBeside(image);
+    closeSync(image);
   }
 }
 
@@ -76,7 +75,7 @@ export async function extend(file: string, bytes: bigint, { sparse = false }: Sp
       if (size < bytes) await truncate(image.fd, size);
       throw error;
     }
-    await settle(image);
+    await settle(image.fd);
   } finally {
     await image.close();
   }

@@ -1,11 +1,10 @@
 /** Loop devices: a regular file as a block device, with direct I/O and 4096-byte sectors. Found again by inode, not by name. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { open, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pause } from '../kit/backoff.ts';
-import { closeFd } from '../kit/descriptors.ts';
+import { closeFd, openFd } from '../kit/descriptors.ts';
 import { BerthError, errnoOf } from '../kit/errors.ts';
-import { closeBeside } from './handles.ts';
 import { libcAsync, SystemCallError } from './libc.ts';
 import {
   attachedDevice,
@@ -169,21 +168,21 @@ async function keepSpace(number: number): Promise<void> {
 async function attach(file: string, options: AttachOptions): Promise<LoopDevice> {
   const { readonly, discard } = options;
   const access = readonly ? constants.O_RDONLY : constants.O_RDWR;
-  const image = await open(file, access | constants.O_NOFOLLOW);
+  const image = await openFd(file, access | constants.O_NOFOLLOW);
   let present: LoopDevice | undefined;
   let device: LoopDevice;
   try {
     // Of a file that is open: it answers from memory.
-    const { dev, ino } = fstatSync(image.fd, { bigint: true });
+    const { dev, ino } = fstatSync(image, { bigint: true });
     present = await deviceOfInode(file, { dev, ino });
     if (present !== undefined && present.readonly !== readonly) {
       const way = present.readonly ? 'read-only' : 'for writing';
       throw new BerthError('FAILED_PRECONDITION', `${basename(file)} is attached ${way} already, as ${present.path}`);
     }
-    device = present ?? (await configure({ fd: image.fd, dev, ino }, file, options));
+    device = present ?? (await configure({ fd: image, dev, ino }, file, options));
   } finally {
     // The device has the file open itself.
-    closeBeside(image);
+    closeSync(image);
   }
   try {
     if (present !== undefined) await takeSize(present);

@@ -124,18 +124,24 @@ function unaryCall(handler: UnaryHandler, finish: Finisher): UntypedHandleCall {
   return (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>): void => {
     const started = performance.now();
     const cancelled = new AbortController();
+    let answered = false;
     call.on('cancelled', () => {
-      cancelled.abort();
+      // grpc-js says so of every call that ends. An abort makes an error with a stack, 0.03 ms each.
+      if (!answered) cancelled.abort();
     });
-    Promise.try(handler, call.request, { signal: cancelled.signal }).then(
-      (response) => {
-        finish(started, call.request);
-        callback(null, response);
-      },
-      (thrown: unknown) => {
-        callback(finish(started, call.request, thrown));
-      },
-    );
+    Promise.try(handler, call.request, { signal: cancelled.signal })
+      .finally(() => {
+        answered = true;
+      })
+      .then(
+        (response) => {
+          finish(started, call.request);
+          callback(null, response);
+        },
+        (thrown: unknown) => {
+          callback(finish(started, call.request, thrown));
+        },
+      );
   };
 }
 

@@ -8,7 +8,11 @@ import type { Content } from '../../linux/superblock.ts';
 import { formatBytes, MiB } from '../quantity.ts';
 import type { VolumeRecord } from '../volume.ts';
 
+type Found = Awaited<ReturnType<Filesystems['examine']>>;
+
 export interface Mounting {
+  /** What the volume's image holds. */
+  readonly found: Found;
   readonly device: LoopDevice;
   readonly folder: string;
   readonly flags: readonly string[];
@@ -51,12 +55,12 @@ function assertOwn({ id, use }: VolumeRecord, content: Content): void {
 /** Mounts the filesystem at the folder. What it mounted stays when it throws after that. */
 export async function mountFilesystem(
   volume: VolumeRecord,
-  { device, folder, flags }: Mounting,
+  { found, device, folder, flags }: Mounting,
   { filesystems, mounts, images }: MountingParts,
 ): Promise<void> {
   if (volume.use.kind !== 'filesystem') return;
   const { type } = volume.use;
-  const { content, state } = await filesystems.examine(device.path);
+  const { content, state } = found;
   assertOwn(volume, content);
   if (state?.clean !== true) await check(device.path, { filesystems, images });
   const mustGrow = state === undefined || state.bytes < volume.bytes;

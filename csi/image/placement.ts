@@ -1,5 +1,6 @@
 /** Where a volume in an image is now: its loop device and the mounts that show it. Read from the kernel each time. */
 import type { LoopDevice, LoopDevices } from '../../linux/loop.ts';
+import type { Mounts } from '../../linux/mount.ts';
 import type { MountEntry } from '../../linux/mountinfo.ts';
 import type { Placement, VolumeDevice } from '../engine.ts';
 import { missingIsUndefined } from '../missing.ts';
@@ -12,11 +13,10 @@ export interface Attachment {
   readonly mounts: readonly MountEntry[];
 }
 
-export interface AttachmentParts {
+interface AttachmentParts {
   readonly images: Images;
   readonly loops: LoopDevices;
-  /** The mount table. */
-  readonly list: () => Promise<readonly MountEntry[]>;
+  readonly mounts: Pick<Mounts, 'list' | 'listNow'>;
 }
 
 /** A mount shows the device if its filesystem lies on it, or if it is a bind of the device's node. */
@@ -30,14 +30,15 @@ function shows(mount: MountEntry, { use }: VolumeRecord, device: LoopDevice): bo
     : mount.device === device.device;
 }
 
-/** Undefined when the volume is not attached, or its image is missing. */
+/** Undefined when the volume is not attached, or its image is missing. What only `listNow` is sure to show has to be asked for. */
 export async function attachmentOf(
   volume: VolumeRecord,
-  { images, loops, list }: AttachmentParts,
+  { images, loops, mounts }: AttachmentParts,
+  look: 'list' | 'listNow' = 'list',
 ): Promise<Attachment | undefined> {
   const device = await missingIsUndefined(loops.find(images.of(volume)));
   if (device === undefined) return undefined;
-  return { device, mounts: (await list()).filter((mount) => shows(mount, volume, device)) };
+  return { device, mounts: (await mounts[look]()).filter((mount) => shows(mount, volume, device)) };
 }
 
 export function deviceOf({ number, device, directIo }: LoopDevice): VolumeDevice {

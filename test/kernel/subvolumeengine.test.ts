@@ -343,7 +343,7 @@ describe('the pool', () => {
 
   test('is told to keep room for trees, unless whoever mounted it has said how much', async () => {
     const options = async (): Promise<readonly string[]> =>
-      (await kernelMounts().list()).find(({ mountPoint }) => mountPoint === pool.path)?.superOptions ?? [];
+      (await kernelMounts().listNow()).find(({ mountPoint }) => mountPoint === pool.path)?.superOptions ?? [];
     // And keeps all it was mounted with.
     expect(await options()).toEqual(expect.arrayContaining(['metadata_ratio=4', 'commit=1']));
     await subvolumes.takeForTrees(pool.path, 7);
