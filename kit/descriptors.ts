@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 export const openFd = promisify(fs.open);
 export const readFd = promisify(fs.read);
 export const fsyncFd = promisify(fs.fsync);
+/** Writes all of it, in as many calls as that takes. */
 export const writeFd = promisify(fs.writeFile);
 export const chmodFd = promisify(fs.fchmod);
 export const closeFd = promisify(fs.close);

@@ -154,7 +154,7 @@ async function takeSize(device: LoopDevice): Promise<void> {
     const { result, errno } = await request(fd, LOOP_SET_CAPACITY, null);
     if (result < 0) throw new SystemCallError('LOOP_SET_CAPACITY', errno, device.path);
   } finally {
-    closeSync(fd);
+    await closeFd(fd);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Finds the loop device a file is attached to: by the file's inode, because names of files change and lie. */
-import { closeSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { openFd } from '../kit/descriptors.ts';
+import { closeFd, openFd } from '../kit/descriptors.ts';
 import { errnoOf } from '../kit/errors.ts';
 import { check, libc, libcAsync, SystemCallError } from './libc.ts';
 
@@ -68,7 +68,8 @@ async function statusOf(number: number): Promise<{ device: bigint; inode: bigint
       flags: status.readUInt32LE(loopInfo.flags),
     };
   } finally {
-    closeSync(fd);
+    // Of whoever's device: what its last user has not written back is written now.
+    await closeFd(fd);
   }
 }
 

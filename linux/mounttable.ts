@@ -7,7 +7,6 @@ import type { MountEntry } from './mountinfo.ts';
 /** struct pollfd: the descriptor (32 bits), the events asked for, those that happened (16 bits each). */
 const pollfd = { events: 4, happened: 6, size: 8 } as const;
 const POLLPRI = 2;
-const POLLERR = 8;
 
 const poll = libc('int poll(void *descriptors, unsigned long count, int timeout)');
 
@@ -17,13 +16,13 @@ let known: readonly MountEntry[] | undefined;
 /** Whether mounts came, went or changed since this was asked last (proc_pid_mounts(5)). It takes a microsecond. */
 function hasChanged(): boolean {
   if (asked === undefined) {
+    const fd = openSync('/proc/self/mountinfo', 'r');
     asked = Buffer.alloc(pollfd.size);
-    asked.writeInt32LE(openSync('/proc/self/mountinfo', 'r'));
+    asked.writeInt32LE(fd);
     asked.writeInt16LE(POLLPRI, pollfd.events);
   }
-  // What does not answer tells nothing.
-  if (poll(asked, 1, 0) < 0) return true;
-  return (asked.readInt16LE(pollfd.happened) & (POLLPRI | POLLERR)) !== 0;
+  // A change is POLLPRI with POLLERR; what does not answer tells nothing.
+  return poll(asked, 1, 0) < 0 || asked.readInt16LE(pollfd.happened) !== 0;
 }
 
 /**

@@ -118,6 +118,22 @@ test('a call that outlives its deadline is TIMED_OUT, one that is given up ends 
   client.close();
 });
 
+test('what has been answered is not given up when its caller goes', async () => {
+  let answered: AbortSignal | undefined;
+  const server = await serveRegistration({
+    Register: (_asked, { signal }) => {
+      answered = signal;
+      return {};
+    },
+  });
+  const client = dial('v1beta1.Registration', server.path);
+  await client.Register(request);
+  client.close();
+  // The server has seen the connection end once it has closed.
+  await server.stop(AbortSignal.timeout(5_000));
+  expect(answered?.aborted).toBe(false);
+});
+
 test('nobody on the socket is UNAVAILABLE', async () => {
   const client = dial('v1beta1.Registration', join(folder, 'none.sock'));
   await expect(client.Register(request)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
