@@ -27,7 +27,8 @@ function hasChanged(): boolean {
 
 /**
  * The mounts of this process now. What a filesystem became by itself or was made in another mount namespace (`superOptions`), and how
- * mounts propagate (`tags`), changes without the table's being said to: that is as it was when any mount came, went or changed last.
+ * mounts propagate (`tags`), changes without the table's being said to, as does a mount point when a folder above it is renamed: that is
+ * as it was when any mount came, went or changed last.
  */
 export function mountTable(): readonly MountEntry[] {
   // Asked before it is read: what changes in between is read twice rather than not at all.
