@@ -125,7 +125,7 @@ export async function imageEngine(parts: ImageEngineParts): Promise<Engine> {
     look: async (volume) => placementOf(await find(volume), volume),
     async stage(volume, folder, flags) {
       const image = images.of(volume);
-      // Of the file, not of the device: then it need not wait to be attached, and mostly it is in the page cache.
+      // Of the file, not of the device: then it need not wait to be attached. What is written past the page cache leaves it.
       const examined = volume.use.kind === 'filesystem' ? filesystems.examine(image) : undefined;
       examined?.catch(() => undefined);
       const device = await loops.attach(image, { readonly: false, discard: isThin(volume) });

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { chmodFd, fsyncFd, openFd, writeFd } from './descriptors.ts';
+import { chmodFd, closeFd, fsyncFd, openFd, writeFd } from './descriptors.ts';
 import { errnoOf } from './errors.ts';
 import { together } from './together.ts';
 
@@ -43,10 +43,11 @@ async function replaceByRename(path: string, content: string | Uint8Array, optio
       if (options.mode !== undefined) await chmodFd(file, options.mode);
       await writeFd(file, content);
       await options.after;
-      await rename(temporary, path);
-    } finally {
-      closeSync(file);
+    } catch (error) {
+      await closeFd(file);
+      throw error;
     }
+    await together([rename(temporary, path), closeFd(file)]);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

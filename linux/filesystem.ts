@@ -1,7 +1,7 @@
 /** Files and filesystems for volumes: the bytes of an image, what they hold, and what can be done with it while it is mounted. */
-import { closeSync, constants } from 'node:fs';
+import { constants } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { openFd } from '../kit/descriptors.ts';
+import { closeBeside, openFd } from '../kit/descriptors.ts';
 import { BerthError } from '../kit/errors.ts';
 import { writeBack } from './blockdevice.ts';
 import { extentsOf } from './extents.ts';
@@ -107,7 +107,7 @@ async function format(
     await makeFilesystem(file, type, uuid);
     await settle(image);
   } finally {
-    closeSync(image);
+    closeBeside(image);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The space of image files: made with or without it, and extended. Never shrunk. */
-import { closeSync, constants, fstatSync } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { fsyncFd, openFd } from '../kit/descriptors.ts';
+import { closeBeside, fsyncFd, openFd } from '../kit/descriptors.ts';
 import { check, libcAsync } from './libc.ts';
 
 export interface SpaceOptions {
@@ -48,7 +48,7 @@ export async function allocate(file: string, bytes: bigint, { sparse = false }: 
     await fill(image, file, bytes, sparse);
     await count(image);
   } finally {
-    closeSync(image);
+    closeBeside(image);
   }
 }
 
@@ -58,7 +58,7 @@ export async function settleFile(file: string): Promise<void> {
   try {
     await settle(image);
   } finally {
-    closeSync(image);
+    closeBeside(image);
   }
 }
 

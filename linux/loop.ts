@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { pause } from '../kit/backoff.ts';
-import { closeFd, openFd } from '../kit/descriptors.ts';
+import { closeBeside, closeFd, openFd } from '../kit/descriptors.ts';
 import { BerthError, errnoOf } from '../kit/errors.ts';
 import { libcAsync, SystemCallError } from './libc.ts';
 import {
@@ -90,8 +90,8 @@ async function configure(image: OpenImage, file: string, { readonly, discard }: 
         // The free number is only a hint: somebody else on this kernel was quicker.
         if (failure.code !== 'EBUSY') throw failure;
       } finally {
-        // At once: a detach is delayed by whoever has the device open. Nothing was written through it that closing could wait for.
-        closeSync(device);
+        // Waited for: a detach is delayed by whoever has the device open.
+        await closeFd(device);
       }
     }
   } finally {
@@ -182,7 +182,7 @@ async function attach(file: string, options: AttachOptions): Promise<LoopDevice>
     device = present ?? (await configure({ fd: image, dev, ino }, file, options));
   } finally {
     // The device has the file open itself.
-    closeSync(image);
+    closeBeside(image);
   }
   try {
     if (present !== undefined) await takeSize(present);

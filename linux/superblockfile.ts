@@ -1,6 +1,6 @@
 /** Reads what a file or block device begins with. */
-import { closeSync, constants } from 'node:fs';
-import { openFd, readFd } from '../kit/descriptors.ts';
+import { constants } from 'node:fs';
+import { closeFd, openFd, readFd } from '../kit/descriptors.ts';
 import { filesystemState, identifyBytes, identifyContent } from './superblock.ts';
 import type { Content, FilesystemState } from './superblock.ts';
 
@@ -9,8 +9,8 @@ async function beginningIn(file: string): Promise<Buffer> {
   try {
     return await beginningOf(fd);
   } finally {
-    // Nothing was written, so closing waits for nothing.
-    closeSync(fd);
+    // Waited for: a detach is delayed by whoever has the device open.
+    await closeFd(fd);
   }
 }
 
